@@ -1,0 +1,393 @@
+//! Exact base-10 amounts: what crosses the wire is never binary.
+//!
+//! One mantissa, an `i128` at 18 decimals, under four names that cannot be mixed up:
+//!
+//! | operation | result | rounding |
+//! |---|---|---|
+//! | `Price::value_of(Quantity)` | `Value` | towards zero (`value_of_up`: away from zero) |
+//! | `Price::quantity_for(Value)` | `Quantity` | towards zero |
+//! | `Quantity::floor_to_tick(Quantity)` | `Quantity` | towards zero, exact on the decimal grid |
+//! | `Value::percent(Percent)` | `Value` | towards zero (`percent_up`: away from zero) |
+//! | `Value::share(Share)` | `Value` | towards zero |
+//! | `Weight::of(Value, Value)` | `Weight` | towards zero, for showing and sorting only |
+//!
+//! Weights and shares are ratios, and there binary fixed point is right. They never decide whether a coin is inside
+//! its band: that comparison is made in `Value`s, exactly. Amounts are at most [`LIMIT`] units, so that sums of
+//! a thousand of them cannot overflow; whatever is larger is refused when it is read.
+
+use core::fmt;
+use fixed::types::{I64F64, U1F127};
+
+/// One unit, as a mantissa: 18 decimals (balances carry up to 14, prices up to 14).
+pub const UNIT: i128 = 1_000_000_000_000_000_000;
+/// Largest amount accepted anywhere, in units: 10^17. A thousand of them still fit the mantissa.
+pub const LIMIT: i128 = 100_000_000_000_000_000;
+const PLACES: usize = 18;
+
+/// `a * b / UNIT` on mantissas, towards zero or away from it. `None` when the result is above [`LIMIT`].
+fn multiply(a: i128, b: i128, up: bool) -> Option<i128> {
+    let negative = (a < 0) != (b < 0);
+    let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
+    let unit = UNIT.unsigned_abs();
+    // (a1 U + a0)(b1 U + b0) / U = a1 b + a0 b1 + a0 b0 / U, and a0 b0 < U * U fits.
+    let low = (a % unit) * (b % unit);
+    let whole = (a / unit).checked_mul(b)?.checked_add((a % unit).checked_mul(b / unit)?)?;
+    let result = whole.checked_add(low / unit)?.checked_add(u128::from(up && low % unit != 0))?;
+    signed(result, negative)
+}
+
+/// `a * UNIT / b` on mantissas, towards zero. `None` when `b` is zero or the result is above [`LIMIT`].
+fn divide(a: i128, b: i128) -> Option<i128> {
+    let negative = (a < 0) != (b < 0);
+    let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
+    let mut result = a.checked_div(b)?;
+    let mut rest = a.checked_rem(b)?;
+    for _ in 0..PLACES {
+        rest = rest.checked_mul(10)?;
+        result = result.checked_mul(10)?.checked_add(rest / b)?;
+        rest %= b;
+    }
+    signed(result, negative)
+}
+
+fn signed(magnitude: u128, negative: bool) -> Option<i128> {
+    let value = i128::try_from(magnitude).ok().filter(|value| *value <= LIMIT * UNIT)?;
+    Some(if negative { -value } else { value })
+}
+
+fn parse(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    if whole.is_empty() || part.is_empty() || part.len() > PLACES {
+        return None;
+    }
+    let mut mantissa: u128 = 0;
+    let mut push = |digit: u8| -> Option<()> {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        mantissa = mantissa.checked_mul(10)?.checked_add(u128::from(digit))?;
+        Some(())
+    };
+    whole.bytes().try_for_each(&mut push)?;
+    part.bytes().try_for_each(&mut push)?;
+    (part.len()..PLACES).try_for_each(|_| push(b'0'))?;
+    signed(mantissa, negative)
+}
+
+fn print(mantissa: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let magnitude = mantissa.unsigned_abs();
+    let unit = UNIT.unsigned_abs();
+    let part = magnitude % unit;
+    let sign = if mantissa < 0 { "-" } else { "" };
+    if part == 0 {
+        return write!(f, "{sign}{}", magnitude / unit);
+    }
+    let digits = format!("{part:018}");
+    write!(f, "{sign}{}.{}", magnitude / unit, digits.trim_end_matches('0'))
+}
+
+/// Rounds a mantissa to `places` decimals, halves away from zero, and prints exactly that many.
+fn print_rounded(mantissa: i128, places: u32) -> String {
+    let places = places.min(18);
+    let step = 10_u128.pow(18 - places);
+    let rounded = (mantissa.unsigned_abs() + step / 2) / step;
+    let scale = 10_u128.pow(places);
+    let sign = if mantissa < 0 && rounded != 0 { "-" } else { "" };
+    let width = usize::try_from(places).unwrap_or(PLACES);
+    match places {
+        0 => format!("{sign}{rounded}"),
+        _ => format!("{sign}{}.{:0width$}", rounded / scale, rounded % scale),
+    }
+}
+
+macro_rules! amount {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+        pub struct $name(i128);
+
+        impl $name {
+            /// Nothing.
+            pub const ZERO: $name = $name(0);
+            /// One unit.
+            pub const ONE: $name = $name(UNIT);
+
+            /// Reads plain decimal text: digits with at most 18 decimals, no exponent, no plus sign, no spaces.
+            /// `None` for anything else and for amounts above [`LIMIT`].
+            pub fn parse(text: &str) -> Option<$name> {
+                parse(text).map($name)
+            }
+
+            /// Plain decimal text rounded to `places` decimals, halves away from zero: for tables, not for orders.
+            pub fn rounded(self, places: u32) -> String {
+                print_rounded(self.0, places)
+            }
+
+            /// The larger of the difference and nothing.
+            pub fn minus_or_zero(self, other: $name) -> $name {
+                $name((self.0 - other.0).max(0))
+            }
+
+            /// How far it is from zero.
+            pub fn distance(self) -> $name {
+                $name(self.0.abs())
+            }
+
+            /// The largest multiple of `tick` that is not above it (towards zero); itself when `tick` is not positive.
+            pub fn floor_to_tick(self, tick: $name) -> $name {
+                if tick.0 <= 0 { self } else { $name(self.0 - self.0 % tick.0) }
+            }
+
+            /// The smallest multiple of `tick` that is not below it (away from zero).
+            pub fn ceil_to_tick(self, tick: $name) -> $name {
+                let floor = self.floor_to_tick(tick);
+                match (floor == self, self.0 < 0) {
+                    (true, _) => self,
+                    (false, false) => $name(floor.0 + tick.0),
+                    (false, true) => $name(floor.0 - tick.0),
+                }
+            }
+        }
+
+        impl core::ops::Add for $name {
+            type Output = $name;
+            fn add(self, other: $name) -> $name {
+                $name(self.0 + other.0)
+            }
+        }
+        impl core::ops::Sub for $name {
+            type Output = $name;
+            fn sub(self, other: $name) -> $name {
+                $name(self.0 - other.0)
+            }
+        }
+        impl core::ops::AddAssign for $name {
+            fn add_assign(&mut self, other: $name) {
+                self.0 += other.0;
+            }
+        }
+        impl core::ops::SubAssign for $name {
+            fn sub_assign(&mut self, other: $name) {
+                self.0 -= other.0;
+            }
+        }
+        impl core::iter::Sum for $name {
+            fn sum<I: Iterator<Item = $name>>(amounts: I) -> $name {
+                amounts.fold($name::ZERO, |sum, amount| sum + amount)
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print(self.0, f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print(self.0, f)
+            }
+        }
+    };
+}
+
+amount! {
+    /// An amount of one coin, in whole coins.
+    Quantity
+}
+amount! {
+    /// What one coin costs, in the quote currency.
+    Price
+}
+amount! {
+    /// An amount of the quote currency.
+    Value
+}
+amount! {
+    /// Percent, exactly as the owner wrote it: 50 is half.
+    Percent
+}
+
+impl Price {
+    /// Value of `quantity` at this price, towards zero; `None` when it is above [`LIMIT`].
+    pub fn value_of(self, quantity: Quantity) -> Option<Value> {
+        multiply(self.0, quantity.0, false).map(Value)
+    }
+
+    /// Value of `quantity` at this price, away from zero; `None` when it is above [`LIMIT`].
+    pub fn value_of_up(self, quantity: Quantity) -> Option<Value> {
+        multiply(self.0, quantity.0, true).map(Value)
+    }
+
+    /// How much `value` buys at this price, towards zero; `None` for a price of zero or a result above [`LIMIT`].
+    pub fn quantity_for(self, value: Value) -> Option<Quantity> {
+        divide(value.0, self.0).map(Quantity)
+    }
+
+    /// Half way between bid and ask, towards zero in the 18th decimal.
+    pub fn middle(bid: Price, ask: Price) -> Price {
+        Price((bid.0 + ask.0) / 2)
+    }
+}
+
+impl Quantity {
+    /// `percent` of it, towards zero.
+    pub fn percent(self, percent: Percent) -> Option<Quantity> {
+        multiply(self.0, percent.0, false).map(|mantissa| Quantity(mantissa / 100))
+    }
+
+    /// An amount of the quote currency seen as a balance becomes a value, one for one.
+    pub fn as_value(self) -> Value {
+        Value(self.0)
+    }
+}
+
+impl Value {
+    /// A value in the quote currency seen as a balance of it, one for one.
+    pub fn as_quantity(self) -> Quantity {
+        Quantity(self.0)
+    }
+
+    /// `percent` of it, towards zero. For whole mantissas `v > total.percent(p)` is exactly `v > total * p / 100`.
+    pub fn percent(self, percent: Percent) -> Option<Value> {
+        multiply(self.0, percent.0, false).map(|mantissa| Value(mantissa / 100))
+    }
+
+    /// `percent` of it, away from zero. For whole mantissas `v < total.percent_up(p)` is exactly `v < total * p / 100`.
+    pub fn percent_up(self, percent: Percent) -> Option<Value> {
+        let mantissa = multiply(self.0, percent.0, true)?;
+        Some(Value(mantissa / 100 + (mantissa % 100).signum()))
+    }
+
+    /// What is left after costs of `percent` were added on top: `self * 100 / (100 + percent)`, towards zero.
+    pub fn without_cost(self, percent: Percent) -> Option<Value> {
+        divide(self.0, UNIT + percent.0 / 100).map(Value)
+    }
+
+    /// What must be sold so that it remains after costs of `percent` were taken off, in the 18th decimal at most one
+    /// above: `self * 100 / (100 - percent)`. `None` when the cost is 100 percent or more.
+    pub fn with_cost(self, percent: Percent) -> Option<Value> {
+        let left = UNIT - percent.0 / 100;
+        if left <= 0 {
+            return None;
+        }
+        divide(self.0, left).map(|mantissa| Value(mantissa + 1))
+    }
+
+    /// Its part of an amount, towards zero: the remainder stays with the caller.
+    pub fn share(self, share: Share) -> Value {
+        let magnitude = self.0.unsigned_abs();
+        let bits = share.0.to_bits();
+        // magnitude * bits / 2^127 with both split at 64 bits, so that no product leaves u128.
+        let (mh, ml) = (magnitude >> 64, magnitude & u128::from(u64::MAX));
+        let (bh, bl) = (bits >> 64, bits & u128::from(u64::MAX));
+        let low = (ml * bl) >> 64;
+        let middle = mh * bl + low;
+        let cross = ml * bh + (middle & u128::from(u64::MAX));
+        let high = mh * bh + (middle >> 64) + (cross >> 64);
+        let product = (high << 1) + ((cross & u128::from(u64::MAX)) >> 63);
+        let value = i128::try_from(product).unwrap_or(i128::MAX);
+        Value(if self.0 < 0 { -value } else { value })
+    }
+
+    /// Half of it, towards zero.
+    pub fn half(self) -> Value {
+        Value(self.0 / 2)
+    }
+
+    /// One of `parts` equal pieces, towards zero; itself for one or no part.
+    pub fn split(self, parts: u32) -> Value {
+        Value(self.0 / i128::from(parts.max(1)))
+    }
+
+    /// How many times `size` goes into it, rounded up; `None` when `size` is not positive or the count is above u32.
+    pub fn count_up(self, size: Value) -> Option<u32> {
+        if size.0 <= 0 || self.0 < 0 {
+            return None;
+        }
+        u32::try_from(self.0 / size.0 + i128::from(self.0 % size.0 != 0)).ok()
+    }
+}
+
+impl Percent {
+    /// One hundred.
+    pub const HUNDRED: Percent = Percent(100 * UNIT);
+
+    /// Half of it, towards zero.
+    pub fn half(self) -> Percent {
+        Percent(self.0 / 2)
+    }
+
+    /// `part` percent of it, towards zero: 20 percent of 10 percent are 2 percent.
+    pub fn of(self, part: Percent) -> Percent {
+        Percent(multiply(self.0, part.0, false).unwrap_or(0) / 100)
+    }
+
+    /// Whether `part` is more than this percentage of `whole`, exactly; also true when it cannot be computed.
+    pub fn exceeded_by(self, part: Price, whole: Price) -> bool {
+        multiply(whole.0, self.0, false).is_none_or(|limit| part.0 > limit / 100)
+    }
+}
+
+/// A part of a whole between 0 and 1, towards zero: what proportional distribution multiplies with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(U1F127);
+
+impl Share {
+    /// `part / whole`, towards zero; everything when `part` is at least `whole`.
+    pub fn of(part: Value, whole: Value) -> Share {
+        if part.0 >= whole.0 || whole.0 <= 0 {
+            return Share(U1F127::ONE);
+        }
+        let (mut rest, whole) = (part.0.max(0).unsigned_abs(), whole.0.unsigned_abs());
+        let mut bits: u128 = 0;
+        for _ in 0..127 {
+            rest <<= 1;
+            bits <<= 1;
+            if rest >= whole {
+                rest -= whole;
+                bits |= 1;
+            }
+        }
+        Share(U1F127::from_bits(bits))
+    }
+}
+
+/// A weight or a drift as a fraction of the portfolio: for showing and sorting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Weight(I64F64);
+
+impl Weight {
+    /// `part / whole`, towards zero; zero when there is nothing at all.
+    pub fn of(part: Value, whole: Value) -> Weight {
+        let (mut part, mut whole) = (part.0, whole.0);
+        // 62 bits of each are more than a fraction of 64 bits shown with six digits can tell apart.
+        while whole >= 1 << 62 || part.abs() >= 1 << 62 {
+            (part, whole) = (part / 2, whole / 2);
+        }
+        if whole <= 0 {
+            return Weight::default();
+        }
+        Weight(I64F64::from_bits((part << 64) / whole))
+    }
+
+    /// The fraction that a percentage stands for, towards zero in the 64th bit.
+    pub fn from_percent(percent: Percent) -> Weight {
+        Weight::of(Value(percent.0), Value(100 * UNIT))
+    }
+
+    /// Rounded to a percentage of `places` decimals (at most 6), halves away from zero.
+    pub fn rounded(self, places: u32) -> String {
+        // 2^64 steps of a fraction, times 10^8, fit i128; the mantissa is then percent at 6 decimals.
+        let scaled = self.0.to_bits().saturating_mul(100_000_000);
+        let half = if scaled < 0 { -(1_i128 << 63) } else { 1_i128 << 63 };
+        print_rounded((scaled + half) / (1_i128 << 64) * 1_000_000_000_000, places.min(6))
+    }
+}
+
+impl core::ops::Sub for Weight {
+    type Output = Weight;
+    fn sub(self, other: Weight) -> Weight {
+        Weight(self.0 - other.0)
+    }
+}

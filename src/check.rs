@@ -1,0 +1,170 @@
+//! The doctor: config, key, clock, connection and pairs, each with what to do about it.
+
+use crate::amount::Percent;
+use crate::clock::span;
+use crate::command::{Problem, Session, print};
+use crate::config::Venue;
+use crate::exchange::{Exchange, Kind};
+use crate::execute;
+use crate::journal;
+use crate::json::{Object, list};
+use crate::market::Coin;
+use crate::output;
+use crate::portfolio::Portfolio;
+use crate::store;
+
+/// One thing that was looked at.
+struct Finding {
+    name: &'static str,
+    /// Exit code when it is bad; 0 when it is good.
+    code: u8,
+    message: String,
+}
+
+/// Looks at everything, prints it, and fails with the code of the first thing that is bad.
+///
+/// # Errors
+/// A summary; the findings are printed.
+pub fn run(session: &Session<'_>) -> Result<(), Problem> {
+    let mut findings = Vec::new();
+    look(session, &mut |name, code, message| findings.push(Finding { name, code, message }));
+    if session.args.json {
+        print(&format!("{}\n", json(&findings)));
+    } else {
+        for finding in &findings {
+            let mark = if finding.code == 0 { "ok   " } else { "BAD  " };
+            print(&output::wrapped(&format!("{mark}{:<12} {}", finding.name, finding.message), "                  "));
+        }
+    }
+    match findings.iter().find(|finding| finding.code != 0) {
+        None => Ok(()),
+        Some(bad) => Err(Problem::new(bad.code, format!("check: {}: {}", bad.name, bad.message))),
+    }
+}
+
+fn json(findings: &[Finding]) -> String {
+    let checks = list(findings.iter().map(|finding| {
+        Object::new()
+            .text("name", finding.name)
+            .raw("ok", if finding.code == 0 { "true" } else { "false" })
+            .text("message", &finding.message)
+            .end()
+    }));
+    let good = findings.iter().all(|finding| finding.code == 0);
+    Object::new().raw("ok", if good { "true" } else { "false" }).raw("checks", &checks).end()
+}
+
+type Tell<'t> = &'t mut dyn FnMut(&'static str, u8, String);
+
+fn look(session: &Session<'_>, tell: Tell<'_>) {
+    let config = session.config;
+    tell("config", 0, format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, session.args.config.display()));
+    for (coin, target) in &config.allocation {
+        if config.relative_tolerance.is_none() && *target <= config.tolerance && *target > Percent::ZERO && *coin != config.quote {
+            let message = format!(
+                "note: {coin} has a target of {target} and a tolerance of {}: it never fires for being too small; set relative_tolerance",
+                config.tolerance
+            );
+            tell("tolerance", 0, message);
+        }
+    }
+    files(session, tell);
+    let mut exchange: Box<dyn Exchange + '_> = match session.exchange() {
+        Ok(exchange) => {
+            tell("key", 0, "found".to_string());
+            exchange
+        }
+        Err(problem) => {
+            tell("key", problem.code, problem.message);
+            // What can be seen without a key is still worth seeing.
+            if config.venue == Venue::Paper {
+                return;
+            }
+            Box::new(session.crypto_com(None))
+        }
+    };
+    let coins: Vec<Coin> = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned().collect();
+    exchange.forget_markets();
+    let listings = match exchange.listings(&coins) {
+        Ok(listings) => listings,
+        Err(error) => return tell("connection", 1, format!("{}; is the network up, and base_url right?", error.message)),
+    };
+    tell("connection", 0, config.base_url.clone());
+    match (execute::check_clock(&*exchange, session.clock), exchange.time()) {
+        (Ok(()), time) => {
+            let off = time.map_or(0, |time| (session.clock.now() - time).abs());
+            tell("clock", 0, format!("within {} of the exchange's", span(off.max(1000))));
+        }
+        (Err(failure), _) => tell("clock", 1, failure.to_string()),
+    }
+    let missing: Vec<Coin> = coins.iter().filter(|coin| !listings.contains_key(*coin)).cloned().collect();
+    pairs(session, &mut *exchange, &missing, tell);
+    for (coin, listing) in &listings {
+        if !listing.market.tradable {
+            tell("pair", 1, format!("{} takes no orders now", listing.market.symbol));
+        }
+        let _ = coin;
+    }
+    account(session, &mut *exchange, missing.is_empty(), tell);
+}
+
+/// The state directory and the journal in it.
+fn files(session: &Session<'_>, tell: Tell<'_>) {
+    let probe = session.config.state_dir.join("check.tmp");
+    match store::replace(&probe, "").map(|()| std::fs::remove_file(&probe)) {
+        Ok(_) => tell("state_dir", 0, format!("{} can be written", session.config.state_dir.display())),
+        Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
+    }
+    match journal::peek(&session.journal_path()) {
+        Ok(state) => match state.unresolved().count() {
+            0 => tell("journal", 0, "no order is open".to_string()),
+            count => tell("journal", 0, format!("note: {count} orders have no outcome yet; the next cycle asks for them first")),
+        },
+        Err(error) => tell("journal", 1, error.to_string()),
+    }
+}
+
+/// Names each coin that does not trade against the quote currency, and against what it does.
+fn pairs(session: &Session<'_>, exchange: &mut dyn Exchange, missing: &[Coin], tell: Tell<'_>) {
+    let quote = &session.config.quote;
+    if missing.is_empty() {
+        return tell("pairs", 0, format!("every coin trades against {quote}"));
+    }
+    let others = exchange.quotes_of(missing).unwrap_or_default();
+    for coin in missing {
+        let other = others.get(coin).map(|quotes| quotes.join(", ")).unwrap_or_default();
+        let advice = match other.is_empty() {
+            true => format!("{coin}_{quote} does not exist, nor {coin} against anything else; take {coin} out of the allocation"),
+            false => format!("{coin}_{quote} does not exist; {coin} trades against {other}: change \"quote\", or take {coin} out"),
+        };
+        tell("pair", 2, advice);
+    }
+}
+
+fn account(session: &Session<'_>, exchange: &mut dyn Exchange, complete: bool, tell: Tell<'_>) {
+    let config = session.config;
+    let balances = match exchange.balances() {
+        Ok(balances) => balances,
+        Err(error) => {
+            let code = if error.kind == Kind::NotAuthorised { 2 } else { 1 };
+            return tell("account", code, error.message);
+        }
+    };
+    let held = balances.iter().filter(|balance| balance.total > crate::amount::Quantity::ZERO).count();
+    tell("account", 0, format!("can be read, {held} coins"));
+    match exchange.may_trade() {
+        Ok(Some(true)) => tell("permission", 0, "the key may trade; make sure at the exchange that it may not withdraw".to_string()),
+        Ok(Some(false)) => tell("permission", 2, "the key may not trade; allow trading for it at the exchange".to_string()),
+        Ok(None) => tell("permission", 0, "note: whether the key may trade cannot be told without an order".to_string()),
+        Err(error) => tell("permission", 1, error.message),
+    }
+    if !complete {
+        return;
+    }
+    let listings = exchange.listings(&crate::portfolio::coins(config, &balances));
+    match listings.map(|listings| Portfolio::new(config, &balances, &listings)) {
+        Ok(Ok(portfolio)) => tell("prices", 0, format!("worth {} {}", portfolio.total.rounded(2), config.quote)),
+        Ok(Err(error)) => tell("prices", 1, format!("{error}; no order would be sent")),
+        Err(error) => tell("prices", 1, error.message),
+    }
+}

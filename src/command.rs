@@ -1,0 +1,243 @@
+//! What each command does: reads the config, opens the venue, calls the layer that does the work, prints, gives the exit code.
+
+use crate::check;
+use crate::cli::{Args, Command, HELP};
+use crate::clock::{Clock, SystemClock, span};
+use crate::config::{Config, Venue};
+use crate::daemon;
+use crate::exchange::crypto_com::CryptoCom;
+use crate::exchange::paper::Paper;
+use crate::exchange::signer::Credentials;
+use crate::exchange::{Exchange, Millis};
+use crate::execute::{self, Cycle, Failure, Report};
+use crate::journal::{self, Journal, State};
+use crate::log::{self, Log};
+use crate::output;
+use crate::plan::{Plan, Rules};
+use crate::portfolio::Portfolio;
+use crate::store;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Rules kept between runs.
+const CACHE: &str = "markets.cache";
+/// Held while a cycle runs.
+const CYCLE_LOCK: &str = "cycle.lock";
+
+/// A command that did not end well: its exit code and a sentence.
+pub struct Problem {
+    /// 1, 2 or 3.
+    pub code: u8,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem from its parts.
+    pub fn new(code: u8, message: impl ToString) -> Problem {
+        Problem { code, message: message.to_string() }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        Problem::new(failure.exit_code(), failure)
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Problem {
+        Problem::new(1, error)
+    }
+}
+
+/// Everything that the commands share.
+pub struct Session<'a> {
+    /// What was typed.
+    pub args: &'a Args,
+    /// What the owner decided.
+    pub config: &'a Config,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// The log.
+    pub log: &'a Log<'a>,
+}
+
+/// Runs the program; the arguments are those after its name. Returns the exit code.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let args = match Args::parse(args) {
+        Ok(args) => args,
+        Err(why) => {
+            log::stderr(&format!("rebalancer: {why}; see rebalancer --help"));
+            return 2;
+        }
+    };
+    match args.command {
+        Command::Help => print(HELP),
+        Command::Version => print(concat!("rebalancer ", env!("CARGO_PKG_VERSION"), "\n")),
+        _ => return dispatch(&args),
+    }
+    0
+}
+
+fn dispatch(args: &Args) -> u8 {
+    let clock = SystemClock::new();
+    let outcome = Config::load(&args.config, args.paper).map_err(|error| Problem::new(2, error)).and_then(|config| {
+        let log = Log::new(&clock, config.schedule.offset_s, args.verbose, &log::stderr);
+        let session = Session { args, config: &config, clock: &clock, log: &log };
+        match args.command {
+            Command::Once => once(&session),
+            Command::Plan => plan(&session),
+            Command::Status => status(&session),
+            Command::Check => check::run(&session),
+            _ => daemon::run(&session),
+        }
+    });
+    match outcome {
+        Ok(()) => 0,
+        Err(problem) => {
+            log::stderr(&format!("rebalancer: {}", problem.message));
+            problem.code
+        }
+    }
+}
+
+/// Writes to standard output. A closed pipe is no reason to stop.
+pub fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+impl<'a> Session<'a> {
+    /// The journal of the venue: the paper account's orders and the real ones never share a file.
+    pub fn journal_path(&self) -> PathBuf {
+        let name = match self.config.venue {
+            Venue::CryptoCom => "rebalancer.journal",
+            Venue::Paper => "paper.journal",
+        };
+        self.config.state_dir.join(name)
+    }
+
+    /// The real exchange.
+    pub fn crypto_com(&self, credentials: Option<Credentials>) -> CryptoCom<'a> {
+        let Config { base_url, quote, state_dir, .. } = self.config;
+        CryptoCom::new(self.clock, self.log, base_url, quote, state_dir.join(CACHE), credentials)
+    }
+
+    /// The venue that the config names, ready for use.
+    ///
+    /// # Errors
+    /// Code 2 when there is no key or the paper account cannot be read.
+    pub fn exchange(&self) -> Result<Box<dyn Exchange + 'a>, Problem> {
+        match self.config.venue {
+            Venue::CryptoCom => {
+                let credentials = self.config.credentials().map_err(|error| Problem::new(2, error))?;
+                Ok(Box::new(self.crypto_com(Some(credentials))))
+            }
+            Venue::Paper => {
+                let live = || Box::new(self.crypto_com(None)) as Box<dyn Exchange + 'a>;
+                let (paper, created) = Paper::open(self.config, self.clock, live).map_err(|why| Problem::new(2, why))?;
+                if let Some(created) = created {
+                    self.log.say(&created);
+                }
+                Ok(Box::new(paper))
+            }
+        }
+    }
+
+    /// Prints the error for `--json` on standard output, too.
+    fn json_error(&self, problem: Problem) -> Problem {
+        if self.args.json {
+            print(&format!("{}\n", output::error_json(&problem.message)));
+        }
+        problem
+    }
+
+    /// The same reading and planning as a cycle's, without a cycle.
+    fn read(&self, state: &State) -> Result<(Portfolio, Plan), Problem> {
+        let mut exchange = self.exchange()?;
+        let portfolio = execute::look(&mut *exchange, self.config)?;
+        if let Err(failure) = execute::check_clock(&*exchange, self.clock) {
+            self.log.say(&failure.to_string());
+        }
+        if state.unresolved().next().is_some() {
+            self.log.say("an order of an earlier run has no outcome yet; the next cycle asks for it first");
+        }
+        let rules = Rules::new(self.config, exchange.fee(), self.args.force, state.interrupted());
+        let plan = execute::plan_for(&portfolio, &rules)?;
+        Ok((portfolio, plan))
+    }
+}
+
+fn once(session: &Session<'_>) -> Result<(), Problem> {
+    let mut report = Report::default();
+    let outcome = cycle(session, &mut report);
+    if session.args.json {
+        let error = outcome.as_ref().err().map(|problem| problem.message.as_str());
+        print(&format!("{}\n", output::report_json(&report, error)));
+    } else if let (Some(before), Some(plan)) = (&report.before, &report.plan) {
+        print(&output::table(before));
+        print(&format!("\n{}", output::orders_table(before, plan)));
+        if !report.placed.is_empty() {
+            print(&format!("\n{}", output::placed_table(before, &report.placed)));
+        }
+        if let Some(after) = &report.after {
+            print(&format!("\n{}", output::table(after)));
+        }
+    }
+    outcome
+}
+
+fn cycle(session: &Session<'_>, report: &mut Report) -> Result<(), Problem> {
+    let Session { config, clock, log, .. } = *session;
+    let mut exchange = session.exchange()?;
+    let busy = format!("another cycle is running on {}; wait until it has ended", config.state_dir.display());
+    let _lock = store::lock(&config.state_dir.join(CYCLE_LOCK), &busy)?;
+    let mut journal = Journal::open(&session.journal_path())?;
+    if journal.repaired {
+        log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
+    }
+    let (journal, force) = (&mut journal, session.args.force);
+    let mut cycle = Cycle { exchange: &mut *exchange, journal, config, clock, log, force, report: Report::default() };
+    let outcome = cycle.run();
+    *report = cycle.report;
+    Ok(outcome?)
+}
+
+fn plan(session: &Session<'_>) -> Result<(), Problem> {
+    let state = journal::peek(&session.journal_path()).map_err(Problem::from);
+    let read = state.and_then(|state| session.read(&state));
+    let (portfolio, plan) = read.map_err(|problem| session.json_error(problem))?;
+    match session.args.json {
+        true => print(&format!("{}\n", output::plan_json(&portfolio, &plan))),
+        false => print(&format!("{}\n{}", output::table(&portfolio), output::orders_table(&portfolio, &plan))),
+    }
+    Ok(())
+}
+
+fn status(session: &Session<'_>) -> Result<(), Problem> {
+    let state = journal::peek(&session.journal_path()).map_err(|error| session.json_error(error.into()))?;
+    let (portfolio, plan) = session.read(&state).map_err(|problem| session.json_error(problem))?;
+    let (last, next) = runs(session, state.last_run);
+    if session.args.json {
+        print(&format!("{}\n", output::status_json(&portfolio, &plan, &last, &next)));
+        return Ok(());
+    }
+    print(&output::table(&portfolio));
+    let balance = if plan.balanced { "balanced" } else { "out of balance; see rebalancer plan" };
+    print(&format!("\n{balance}\nlast run: {last}\nnext run: {next}\n"));
+    Ok(())
+}
+
+/// When the last run was and when the next one is due, in words.
+fn runs(session: &Session<'_>, last_run: Option<Millis>) -> (String, String) {
+    let schedule = &session.config.schedule;
+    let now = session.clock.now();
+    let last = last_run.map_or("never".to_string(), |last| schedule.show(last));
+    let due = schedule.due(last_run, now, now);
+    let next = match due <= now {
+        true => "now, when rebalancer runs".to_string(),
+        false => format!("{}, in {}", schedule.show(due), span(due - now)),
+    };
+    (last, next)
+}

@@ -1,0 +1,440 @@
+//! The config file and the environment become a [`Config`]; every rule about them is checked here.
+//!
+//! Two forms: the flat one, coin to percent, and the full one with an `allocation`. Nothing is guessed: an unknown or repeated
+//! key, a wrong type or a value outside its range is an error that names file, line and key and says what is allowed.
+
+use crate::amount::{Percent, Value};
+use crate::exchange::signer::Credentials;
+use crate::http;
+use crate::json::{Error as JsonError, Next, Reader};
+use crate::market::Coin;
+use crate::schedule::{self, Schedule};
+use core::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where orders go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Venue {
+    /// The Crypto.com Exchange.
+    CryptoCom,
+    /// The local paper account.
+    Paper,
+}
+
+/// Which coins trade once something is out of tolerance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Coins out of tolerance, and just enough of the others to pay for it.
+    Drifted,
+    /// Every coin, by its difference.
+    Target,
+    /// Everything is sold and bought back.
+    Full,
+}
+
+/// Where a drifted coin is brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Restore {
+    /// To its target.
+    Target,
+    /// Half way between the edge of its band and its target.
+    Half,
+    /// To the edge of its band.
+    Edge,
+}
+
+/// Everything the owner decided.
+#[derive(Clone)]
+pub struct Config {
+    /// Coins and their percentages in the order of the file; the sum is exactly 100.
+    pub allocation: Vec<(Coin, Percent)>,
+    /// Where orders go.
+    pub venue: Venue,
+    /// The currency of prices and trades.
+    pub quote: Coin,
+    /// Percentage points that a weight may be off.
+    pub tolerance: Percent,
+    /// Percent of its target that a weight may be off.
+    pub relative_tolerance: Option<Percent>,
+    /// Which coins trade.
+    pub method: Method,
+    /// Where drifted coins are brought.
+    pub restore: Restore,
+    /// Smallest order.
+    pub min_trade: Value,
+    /// Largest order.
+    pub max_trade: Option<Value>,
+    /// Spread between bid and ask, in percent of the middle, above which a price is not believed.
+    pub max_spread: Percent,
+    /// Quote currency outside the portfolio.
+    pub cash_reserve: Value,
+    /// Whether coins outside the allocation are sold.
+    pub sell_unlisted: bool,
+    /// When to run.
+    pub schedule: Schedule,
+    /// The exchange's address.
+    pub base_url: String,
+    /// Where the journal and the paper account live.
+    pub state_dir: PathBuf,
+    /// Where `credentials.json` is looked for.
+    pub directory: PathBuf,
+}
+
+/// Why there is no usable config or no usable key. All of them are exit code 2.
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The address of the exchange that `check`'s facts were collected for.
+pub const BASE_URL: &str = "https://api.crypto.com/exchange/v1";
+const MOST_BYTES: u64 = 1024 * 1024;
+const MOST_COINS: usize = 1000;
+
+impl Config {
+    /// Reads and checks a config file; `paper` overrides its exchange.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, line, key and what is allowed.
+    pub fn load(path: &Path, paper: bool) -> Result<Config, Error> {
+        let text = read(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error(format!(
+                "{}: there is no such file; write one with coin and percent, for example {{\"BTC\": 50, \"ETH\": 50}}",
+                path.display()
+            )),
+            _ => Error(format!("{}: cannot read the file: {error}", path.display())),
+        })?;
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let mut config = parse(&text, &directory)
+            .map_err(|error| Error(format!("{}:{}: {}", path.display(), error.line, error.message)))?;
+        if paper {
+            config.venue = Venue::Paper;
+        }
+        if !config.state_dir.is_dir() {
+            let dir = config.state_dir.display();
+            return Err(Error(format!("{}: state_dir: {dir} is not a directory; make it first: mkdir -p {dir}", path.display())));
+        }
+        Ok(config)
+    }
+
+    /// The key and secret for the exchange, from the environment or a private file.
+    ///
+    /// # Errors
+    /// When there are none, only half of them, or others could read the file.
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let (key, secret) = match (variable("REBALANCER_API_KEY"), variable("REBALANCER_API_SECRET")) {
+            (Some(key), Some(secret)) => (key, secret),
+            (None, None) => self.credentials_file()?,
+            (Some(_), None) => return Err(Error("REBALANCER_API_KEY is set but REBALANCER_API_SECRET is not".to_string())),
+            (None, Some(_)) => return Err(Error("REBALANCER_API_SECRET is set but REBALANCER_API_KEY is not".to_string())),
+        };
+        for (name, part) in [("api key", &key), ("api secret", &secret)] {
+            // Also keeps both out of the way of JSON escapes and header lines.
+            if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
+                return Err(Error(format!("the {name} is empty or holds a space or a letter that no key has; copy it again")));
+            }
+        }
+        Ok(Credentials::new(key, secret))
+    }
+
+    fn credentials_file(&self) -> Result<(String, String), Error> {
+        use std::os::unix::fs::MetadataExt;
+        let path = match std::env::var_os("REBALANCER_CREDENTIALS") {
+            Some(path) if !path.is_empty() => PathBuf::from(path),
+            _ => self.directory.join("credentials.json"),
+        };
+        let name = path.display();
+        let open = std::fs::metadata(&path);
+        let mode = open.map(|file| file.mode()).map_err(|error| {
+            Error(format!(
+                "no API key: set REBALANCER_API_KEY and REBALANCER_API_SECRET, or write {name} ({error}); \
+                 --paper needs no key"
+            ))
+        })?;
+        if mode & 0o077 != 0 {
+            return Err(Error(format!("{name}: group or others may read it (mode {:o}); say: chmod 600 {name}", mode & 0o777)));
+        }
+        let text = read(&path).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
+        let (mut key, mut secret) = (None, None);
+        let read = Reader::new(&text).and_then(|mut reader| {
+            reader.object(&mut |reader, name| {
+                let part = match name {
+                    "api_key" => &mut key,
+                    "api_secret" => &mut secret,
+                    _ => return Err(reader.error("a key is unknown; only api_key and api_secret are allowed")),
+                };
+                match part.replace(reader.text()?) {
+                    None => Ok(()),
+                    Some(_) => Err(reader.error("a key is repeated")),
+                }
+            })
+        });
+        read.map_err(|error| Error(format!("{name}:{}: {}", error.line, error.message)))?;
+        match (key, secret) {
+            (Some(key), Some(secret)) => Ok((key, secret)),
+            _ => Err(Error(format!("{name}: it must hold {{\"api_key\": \"...\", \"api_secret\": \"...\"}}"))),
+        }
+    }
+}
+
+/// A file of at most a megabyte.
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    match u64::try_from(text.len()) {
+        Ok(length) if length <= MOST_BYTES => Ok(text),
+        _ => Err(std::io::Error::other("it is larger than a megabyte")),
+    }
+}
+
+/// Reads a config's text; `directory` is where the file lies.
+///
+/// # Errors
+/// The line and what is wrong there.
+pub fn parse(text: &str, directory: &Path) -> Result<Config, JsonError> {
+    let full = has_key(text, "allocation")? || !is_flat(text)?;
+    let mut config = Config {
+        allocation: Vec::new(),
+        venue: Venue::CryptoCom,
+        quote: "USDT".to_string(),
+        tolerance: percent("5"),
+        relative_tolerance: None,
+        method: Method::Drifted,
+        restore: Restore::Target,
+        min_trade: Value::parse("5").unwrap_or_default(),
+        max_trade: None,
+        max_spread: percent("5"),
+        cash_reserve: Value::ZERO,
+        sell_unlisted: false,
+        schedule: Schedule::default(),
+        base_url: BASE_URL.to_string(),
+        state_dir: directory.to_path_buf(),
+        directory: directory.to_path_buf(),
+    };
+    let mut reader = Reader::new(text)?;
+    if full {
+        read_full(&mut reader, &mut config, directory)?;
+    } else {
+        config.allocation = read_allocation(&mut reader)?;
+    }
+    if let Some(max) = config.max_trade
+        && max < config.min_trade
+    {
+        let message = format!("max_trade: {max} is below min_trade, which is {}", config.min_trade);
+        return Err(JsonError::at(1, message));
+    }
+    Ok(config)
+}
+
+fn percent(text: &str) -> Percent {
+    Percent::parse(text).unwrap_or_default()
+}
+
+fn has_key(text: &str, wanted: &str) -> Result<bool, JsonError> {
+    let mut found = false;
+    Reader::new(text)?.object(&mut |reader, key| {
+        found |= key == wanted;
+        reader.skip()
+    })?;
+    Ok(found)
+}
+
+/// Whether a document is meant as coin to percent: no key of the full form, and numbers or coins everywhere.
+fn is_flat(text: &str) -> Result<bool, JsonError> {
+    let (mut flat, mut members) = (true, 0);
+    Reader::new(text)?.object(&mut |reader, key| {
+        members += 1;
+        let like_a_coin = !key.contains(|letter: char| letter.is_ascii_lowercase());
+        flat &= !KEYS.contains(&key) && (reader.next() == Next::Number || like_a_coin);
+        reader.skip()
+    })?;
+    Ok(flat && members > 0)
+}
+
+const KEYS: [&str; 16] = [
+    "allocation", "exchange", "quote", "tolerance", "relative_tolerance", "method", "restore", "min_trade", "max_trade",
+    "max_spread", "cash_reserve", "unlisted", "schedule", "utc_offset", "base_url", "state_dir",
+];
+
+fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> Result<(), JsonError> {
+    let mut seen: Vec<String> = Vec::new();
+    reader.object(&mut |reader, key| {
+        if seen.iter().any(|earlier| earlier == key) {
+            return Err(reader.error(format!("{key}: the key is repeated")));
+        }
+        seen.push(key.to_string());
+        read_key(reader, config, directory, key)
+    })?;
+    match config.allocation.is_empty() {
+        true => Err(reader.error("allocation: the key is missing; write \"allocation\": {\"BTC\": 50, \"ETH\": 50}")),
+        false => Ok(()),
+    }
+}
+
+fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key: &str) -> Result<(), JsonError> {
+    match key {
+        "allocation" => config.allocation = read_allocation(reader)?,
+        "exchange" => {
+            config.venue = choice(reader, key, &[("crypto.com", Venue::CryptoCom), ("paper", Venue::Paper)])?;
+        }
+        "quote" => {
+            let line = reader.line();
+            let name = text(reader, key)?;
+            config.quote = coin(line, key, &name)?;
+        }
+        "tolerance" => config.tolerance = percentage(reader, key)?,
+        "relative_tolerance" => config.relative_tolerance = Some(percentage(reader, key)?),
+        "method" => {
+            let methods = [("drifted", Method::Drifted), ("target", Method::Target), ("full", Method::Full)];
+            config.method = choice(reader, key, &methods)?;
+        }
+        "restore" => {
+            let points = [("target", Restore::Target), ("half", Restore::Half), ("edge", Restore::Edge)];
+            config.restore = choice(reader, key, &points)?;
+        }
+        "min_trade" => config.min_trade = value(reader, key)?,
+        "max_trade" => {
+            let line = reader.line();
+            config.max_trade = Some(value(reader, key)?).filter(|max| *max > Value::ZERO);
+            if config.max_trade.is_none() {
+                return Err(JsonError::at(line, "max_trade: 0 would allow no order; give an amount, or leave the key out"));
+            }
+        }
+        "max_spread" => config.max_spread = percentage(reader, key)?,
+        "cash_reserve" => config.cash_reserve = value(reader, key)?,
+        "unlisted" => config.sell_unlisted = choice(reader, key, &[("ignore", false), ("sell", true)])?,
+        "schedule" => {
+            let line = reader.line();
+            let words = text(reader, key)?;
+            let when = schedule::When::parse(&words).map_err(|why| JsonError::at(line, format!("schedule: {why}")))?;
+            config.schedule.when = when;
+        }
+        "utc_offset" => {
+            let line = reader.line();
+            let words = text(reader, key)?;
+            let offset = schedule::parse_offset(&words).map_err(|why| JsonError::at(line, format!("utc_offset: {why}")))?;
+            config.schedule.offset_s = offset;
+        }
+        "base_url" => {
+            let line = reader.line();
+            let url = text(reader, key)?;
+            config.base_url = http::base_url(&url).map_err(|why| JsonError::at(line, format!("base_url: \"{url}\": {why}")))?;
+        }
+        "state_dir" => {
+            let line = reader.line();
+            let path = text(reader, key)?;
+            if path.is_empty() {
+                return Err(JsonError::at(line, "state_dir: it is empty; give a directory, \".\" for the config's own"));
+            }
+            config.state_dir = directory.join(path);
+        }
+        _ => return Err(reader.error(unknown_key(key))),
+    }
+    Ok(())
+}
+
+fn unknown_key(key: &str) -> String {
+    let hint = match is_coin(key) {
+        true => "coins go inside \"allocation\"".to_string(),
+        false => format!("allowed are {}", KEYS.join(", ")),
+    };
+    format!("{}: the key is unknown; {hint}", shown(key))
+}
+
+/// A text from the file as it may be shown: short, and nothing that a terminal acts on.
+fn shown(text: &str) -> String {
+    text.chars().take(40).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+fn is_coin(name: &str) -> bool {
+    (1..=20).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn coin(line: usize, key: &str, name: &str) -> Result<Coin, JsonError> {
+    if is_coin(name) {
+        return Ok(name.to_string());
+    }
+    let upper = name.to_ascii_uppercase();
+    let hint = if is_coin(&upper) { format!("; did you mean \"{upper}\"?") } else { String::new() };
+    let name = shown(name);
+    Err(JsonError::at(line, format!("{key}: \"{name}\" is no coin: capital letters and digits only{hint}")))
+}
+
+fn read_allocation(reader: &mut Reader<'_>) -> Result<Vec<(Coin, Percent)>, JsonError> {
+    let start = reader.line();
+    let mut allocation: Vec<(Coin, Percent)> = Vec::new();
+    if reader.next() != Next::Object {
+        return Err(reader.error("allocation: it must be coins and percentages, such as {\"BTC\": 50, \"ETH\": 50}"));
+    }
+    reader.object(&mut |reader, key| {
+        let coin = coin(reader.line(), "allocation", key)?;
+        if allocation.iter().any(|(earlier, _)| *earlier == coin) {
+            return Err(reader.error(format!("{coin}: the coin is repeated")));
+        }
+        if allocation.len() >= MOST_COINS {
+            return Err(reader.error(format!("allocation: more than {MOST_COINS} coins")));
+        }
+        allocation.push((coin, percentage(reader, key)?));
+        Ok(())
+    })?;
+    let sum: Percent = allocation.iter().map(|(_, percent)| *percent).sum();
+    if sum != Percent::HUNDRED {
+        let off = if sum < Percent::HUNDRED { Percent::HUNDRED - sum } else { sum - Percent::HUNDRED };
+        let side = if sum < Percent::HUNDRED { "missing" } else { "too much" };
+        let message = format!("allocation: the percentages sum to {sum}, not to 100; {off} is {side}");
+        return Err(JsonError::at(start, message));
+    }
+    Ok(allocation)
+}
+
+fn text(reader: &mut Reader<'_>, key: &str) -> Result<String, JsonError> {
+    match reader.next() {
+        Next::Text => reader.text(),
+        _ => Err(reader.error(format!("{key}: it must be a text in double quotes"))),
+    }
+}
+
+fn number(reader: &mut Reader<'_>, key: &str) -> Result<(usize, String), JsonError> {
+    let line = reader.line();
+    match reader.next() {
+        Next::Number => Ok((line, reader.number()?)),
+        Next::Text => Err(reader.error(format!("{key}: it must be a number, written without quotes"))),
+        _ => Err(reader.error(format!("{key}: it must be a number"))),
+    }
+}
+
+fn percentage(reader: &mut Reader<'_>, key: &str) -> Result<Percent, JsonError> {
+    let (line, text) = number(reader, key)?;
+    match Percent::parse(&text).filter(|percent| (Percent::ZERO..=Percent::HUNDRED).contains(percent)) {
+        Some(percent) => Ok(percent),
+        None => Err(JsonError::at(line, format!("{key}: {text} is not a percentage from 0 to 100 with at most 18 decimals"))),
+    }
+}
+
+fn value(reader: &mut Reader<'_>, key: &str) -> Result<Value, JsonError> {
+    let (line, text) = number(reader, key)?;
+    match Value::parse(&text).filter(|value| *value >= Value::ZERO) {
+        Some(value) => Ok(value),
+        None => Err(JsonError::at(line, format!("{key}: {text} is not an amount from 0 up with at most 18 decimals"))),
+    }
+}
+
+fn choice<T: Copy>(reader: &mut Reader<'_>, key: &str, choices: &[(&str, T)]) -> Result<T, JsonError> {
+    let line = reader.line();
+    let text = text(reader, key)?;
+    if let Some((_, chosen)) = choices.iter().find(|(word, _)| *word == text) {
+        return Ok(*chosen);
+    }
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    let text = shown(&text);
+    Err(JsonError::at(line, format!("{key}: \"{text}\" is not one of {}", words.join(", "))))
+}

@@ -1,0 +1,121 @@
+//! The sleep loop, and nothing else: when the schedule is due it starts its own executable with `once`, gives it a deadline, reads
+//! its exit code, and sleeps again.
+//!
+//! A hang, a panic, a leaked thread or a grown heap ends with the cycle's process; a program file that was replaced is used from the
+//! next cycle on; and every cycle is a start after a crash, so recovery is the ordinary path.
+
+use crate::clock::span;
+use crate::command::{Problem, Session};
+use crate::exchange::Millis;
+use crate::journal;
+use crate::store;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Held by the daemon as long as it lives.
+const LOCK: &str = "daemon.lock";
+/// Longest sleep: how late a clock that was set is noticed. 288 wake-ups a day.
+const MOST_SLEEP_MS: Millis = 300_000;
+/// First pause after a failed cycle; doubled after each further one, up to the longest.
+const FIRST_PAUSE_MS: Millis = 5000;
+const MOST_PAUSE_MS: Millis = 900_000;
+/// A cycle that takes longer hangs: it is ended, and the next one goes on from its journal.
+const DEADLINE_MS: Millis = 1_800_000;
+
+/// The pause after so many failed cycles in a row.
+pub fn pause(failures: u32) -> Millis {
+    FIRST_PAUSE_MS.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(MOST_PAUSE_MS)
+}
+
+/// Runs until the process is ended.
+///
+/// # Errors
+/// Only before the first sleep: a second copy, no key, a damaged journal.
+pub fn run(session: &Session<'_>) -> Result<(), Problem> {
+    let Session { config, clock, log, .. } = *session;
+    let busy = format!("another rebalancer is running on {}; this one ends", config.state_dir.display());
+    let _lock = store::lock(&config.state_dir.join(LOCK), &busy)?;
+    // Found now: after an update the running file has no name any more, but its path has the new program.
+    let program = std::env::current_exe().map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
+    drop(session.exchange()?);
+    let start = clock.elapsed();
+    let mut last_run = journal::peek(&session.journal_path())?.last_run;
+    let (mut failures, mut retry_at, mut told) = (0_u32, start, None);
+    loop {
+        let (now, elapsed) = (clock.now(), clock.elapsed());
+        let due = config.schedule.due(last_run, now - (elapsed - start), now);
+        if due <= now && elapsed >= retry_at {
+            let good = run_once(session, &program);
+            last_run = read_last_run(session, last_run, good);
+            failures = if good { 0 } else { failures.saturating_add(1) };
+            retry_at = clock.elapsed() + if good { 0 } else { pause(failures) };
+            if !good {
+                log.say(&format!("the cycle failed; the next try is in {}", span(pause(failures))));
+            }
+            told = None;
+            continue;
+        }
+        if told != Some(due) && due > now {
+            log.say(&format!("next run {}, in {}", config.schedule.show(due), span(due - now)));
+            told = Some(due);
+        }
+        let wait = if due > now { due - now } else { retry_at - elapsed };
+        clock.sleep(wait.clamp(1, MOST_SLEEP_MS));
+    }
+}
+
+/// The last good run by the journal; by our clock when that is later, so that a good run is never repeated at once.
+fn read_last_run(session: &Session<'_>, before: Option<Millis>, good: bool) -> Option<Millis> {
+    let written = match journal::peek(&session.journal_path()) {
+        Ok(state) => state.last_run,
+        Err(error) => {
+            session.log.say(&error.to_string());
+            before
+        }
+    };
+    if good { written.max(Some(session.clock.now())) } else { written }
+}
+
+/// Runs a cycle as a process of its own; true when it ended well.
+fn run_once(session: &Session<'_>, program: &Path) -> bool {
+    let args = session.args;
+    let mut command = Command::new(program);
+    command.arg("once").arg("--config").arg(&args.config).stdin(Stdio::null()).stdout(Stdio::null());
+    for (flag, given) in [("--paper", args.paper), ("--verbose", args.verbose)] {
+        if given {
+            command.arg(flag);
+        }
+    }
+    match command.spawn() {
+        Ok(child) => wait(session, child),
+        Err(error) => {
+            session.log.say(&format!("cannot start {}: {error}", program.display()));
+            false
+        }
+    }
+}
+
+fn wait(session: &Session<'_>, mut child: Child) -> bool {
+    let Session { clock, log, .. } = *session;
+    let start = clock.elapsed();
+    let mut pause = 20;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if clock.elapsed() - start < DEADLINE_MS => {
+                clock.sleep(pause);
+                pause = (pause * 2).min(1000);
+            }
+            Ok(None) => {
+                log.say(&format!("the cycle has not ended after {}; ending it, its journal tells the next one", span(DEADLINE_MS)));
+                let _ = child.kill();
+                let _ = child.wait();
+                return false;
+            }
+            Err(error) => {
+                log.say(&format!("cannot watch the cycle: {error}"));
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Trading rules that rarely change, kept in a small file with an age.
+//!
+//! The file holds the coins that were asked for, not the exchange's whole list: sealed lines, a head and then one coin each.
+//! A file that is damaged, old, from the future or about something else is not an error: the list is read again.
+
+use crate::amount::{Price, Quantity, Value};
+use crate::exchange::Millis;
+use crate::json::{Object, Reader};
+use crate::market::{Coin, Market};
+use crate::store;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Rules older than this are read again: ticks and minimums change by announcement, days ahead.
+const MOST_AGE_MS: Millis = 24 * 3600 * 1000;
+
+/// One instrument as the exchange describes it; order values in US dollars, as it counts them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Instrument {
+    /// The exchange's name of it.
+    pub symbol: String,
+    /// Quantities are multiples of this.
+    pub quantity_tick: Quantity,
+    /// Amounts to spend are multiples of this.
+    pub notional_tick: Value,
+    /// Smallest order in US dollars.
+    pub min_usd: Value,
+    /// Largest order in US dollars.
+    pub max_usd: Option<Value>,
+    /// Whether orders are taken.
+    pub tradable: bool,
+}
+
+impl Instrument {
+    /// The rules in the quote currency, one unit of which costs `usd` dollars. Minimums are rounded up, maximums down.
+    /// `None` when an amount is too large to count.
+    pub fn market(&self, base: &str, usd: Price) -> Option<Market> {
+        let convert = |dollars: Value| usd.quantity_for(dollars).map(Quantity::as_value);
+        // The division rounds down: one tick on top makes it at least the minimum.
+        let min_value = (convert(self.min_usd)? + self.notional_tick).ceil_to_tick(self.notional_tick);
+        let max_value = match self.max_usd {
+            Some(max) => Some(convert(max)?),
+            None => None,
+        };
+        Some(Market {
+            symbol: self.symbol.clone(),
+            base: base.to_string(),
+            quantity_tick: self.quantity_tick,
+            notional_tick: self.notional_tick,
+            min_value: if usd == Price::ONE { self.min_usd } else { min_value },
+            max_value,
+            tradable: self.tradable,
+        })
+    }
+}
+
+/// Coins with their instrument, or with the knowledge that they have none.
+pub type Instruments = BTreeMap<Coin, Option<Instrument>>;
+
+/// The file.
+pub struct Cache {
+    path: PathBuf,
+    /// What the rules are about: the exchange's address and the quote currency.
+    subject: String,
+}
+
+impl Cache {
+    /// A cache of rules about `subject`.
+    pub fn new(path: PathBuf, subject: String) -> Cache {
+        Cache { path, subject }
+    }
+
+    /// What is known of a previous reading, if it is recent and about the same subject.
+    pub fn load(&self, now: Millis) -> Option<Instruments> {
+        let text = std::fs::read_to_string(&self.path).ok()?;
+        let mut lines = text.lines();
+        let (mut at, mut subject, mut count) = (0, String::new(), 0);
+        Reader::new(store::unseal(lines.next()?)?)
+            .and_then(|mut reader| {
+                reader.object(&mut |reader, key| {
+                    let value = reader.scalar()?.unwrap_or_default();
+                    match key {
+                        "at" => at = value.parse().unwrap_or(0),
+                        "subject" => subject = value,
+                        "coins" => count = value.parse().unwrap_or(0),
+                        _ => {}
+                    }
+                    Ok(())
+                })
+            })
+            .ok()?;
+        let age = now.saturating_sub(at);
+        if subject != self.subject || !(0..=MOST_AGE_MS).contains(&age) {
+            return None;
+        }
+        let coins = lines.map(|line| store::unseal(line).and_then(read_coin)).collect::<Option<Instruments>>()?;
+        (coins.len() == count).then_some(coins)
+    }
+
+    /// Keeps rules. A failure is no error: they are read again next time.
+    pub fn save(&self, now: Millis, coins: &Instruments) {
+        let head = Object::new()
+            .raw("at", &now.to_string())
+            .text("subject", &self.subject)
+            .raw("coins", &coins.len().to_string());
+        let mut text = store::seal(&head.end());
+        for (coin, instrument) in coins {
+            text.push_str(&store::seal(&write_coin(coin, instrument.as_ref())));
+        }
+        let _ = store::replace(&self.path, &text);
+    }
+
+    /// Forgets what was kept.
+    pub fn forget(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn write_coin(coin: &str, instrument: Option<&Instrument>) -> String {
+    let line = Object::new().text("coin", coin);
+    let Some(rules) = instrument else { return line.end() };
+    let line = line
+        .text("symbol", &rules.symbol)
+        .text("quantity_tick", &rules.quantity_tick.to_string())
+        .text("notional_tick", &rules.notional_tick.to_string())
+        .text("min_usd", &rules.min_usd.to_string())
+        .raw("tradable", if rules.tradable { "true" } else { "false" });
+    match rules.max_usd {
+        Some(max) => line.text("max_usd", &max.to_string()).end(),
+        None => line.end(),
+    }
+}
+
+fn read_coin(line: &str) -> Option<(Coin, Option<Instrument>)> {
+    let mut members: BTreeMap<String, String> = BTreeMap::new();
+    let mut tradable = false;
+    let mut reader = Reader::new(line).ok()?;
+    let read = reader.object(&mut |reader, key| {
+        if key == "tradable" {
+            tradable = reader.truth()? == Some(true);
+        } else if let Some(value) = reader.scalar()? {
+            members.insert(key.to_string(), value);
+        }
+        Ok(())
+    });
+    read.ok()?;
+    let coin = members.remove("coin")?;
+    let Some(symbol) = members.remove("symbol") else { return Some((coin, None)) };
+    let value = |key: &str| members.get(key).and_then(|text| Value::parse(text));
+    let instrument = Instrument {
+        symbol,
+        quantity_tick: Quantity::parse(members.get("quantity_tick")?)?,
+        notional_tick: value("notional_tick")?,
+        min_usd: value("min_usd")?,
+        max_usd: value("max_usd"),
+        tradable,
+    };
+    Some((coin, Some(instrument)))
+}

@@ -1,0 +1,537 @@
+//! The Crypto.com Exchange, API v1: endpoints, shapes, codes and the rules for retrying. All of it is private to this file.
+//!
+//! Source: the venue's documentation "Exchange API v1" and recorded replies. What matters most: a reply is judged by its `code` on
+//! every HTTP status (500 mostly means refused); a non-zero code may come with an order id; a market buy by notional ends as
+//! CANCELED with the coins bought; balances lag behind fills; numbers are strings; unknown members appear at any time.
+
+use crate::amount::{Percent, Price, Quantity, Value};
+use crate::clock::Clock;
+use crate::exchange::catalogue::{Cache, Instrument, Instruments};
+use crate::exchange::signer::Credentials;
+use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
+use crate::http::{Failure, Http, Reply};
+use crate::json::{self, Error as JsonError, Next, Object, Reader, RowsError};
+use crate::log::Log;
+use crate::market::{Coin, Order, Quote, Size};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The exchange refuses a nonce further than this from its clock (documented, code 40102).
+const NONCE_WINDOW_MS: Millis = 60_000;
+/// Nonces are this far in the past, so that a request that is lost on the way can be accepted for 35 s and not for 60: the sooner is
+/// it certain that an order that nobody knows will never be placed.
+const NONCE_AGE_MS: Millis = 25_000;
+/// Taker fee of the venue's default tier (50 basis points recorded in 2026; accounts may have less).
+const FEE: &str = "0.5";
+/// The venue's help page: one dollar for every spot pair where the risk parameters name no minimum.
+const MIN_USD: Value = Value::ONE;
+/// Pauses before a question is asked again.
+const PAUSES_MS: [Millis; 3] = [1000, 2000, 4000];
+/// Limits of one reply: the lists have about 370 kB, an account a few hundred bytes a coin.
+const MOST_LIST_BYTES: usize = 8 * 1024 * 1024;
+const MOST_REPLY_BYTES: usize = 1024 * 1024;
+const MOST_ROW_BYTES: usize = 16 * 1024;
+const MOST_REST_BYTES: usize = 1024 * 1024;
+/// Currencies that the venue counts as a dollar where it names no price for them.
+const DOLLARS: [&str; 4] = ["USD", "USDT", "USDC", "PYUSD"];
+
+/// One account at the venue.
+pub struct CryptoCom<'a> {
+    clock: &'a dyn Clock,
+    log: &'a Log<'a>,
+    http: Http<'a>,
+    credentials: Option<Credentials>,
+    quote: Coin,
+    cache: Cache,
+    instruments: Instruments,
+    /// The exchange's time, and our monotonic clock at that moment.
+    anchor: Option<(Millis, Millis)>,
+}
+
+impl<'a> CryptoCom<'a> {
+    /// An account; without credentials only public questions are answered.
+    pub fn new(
+        clock: &'a dyn Clock,
+        log: &'a Log<'a>,
+        base_url: &str,
+        quote: &str,
+        cache: PathBuf,
+        credentials: Option<Credentials>,
+    ) -> CryptoCom<'a> {
+        CryptoCom {
+            clock,
+            log,
+            http: Http::new(clock, log, base_url),
+            credentials,
+            quote: quote.to_string(),
+            cache: Cache::new(cache, format!("{base_url} {quote}")),
+            instruments: Instruments::new(),
+            anchor: None,
+        }
+    }
+
+    /// The exchange's clock as far as it is known, else ours.
+    fn now(&self) -> Millis {
+        self.time().unwrap_or_else(|| self.clock.now())
+    }
+
+    fn request(&mut self, path: &str, body: Option<String>, most: usize) -> Result<Reply, Error> {
+        let reply = self.http.send(path, body, most).map_err(|failure: Failure| {
+            let kind = if failure.not_sent { Kind::Unreachable } else { Kind::Unknown };
+            Error::new(kind, failure.message)
+        })?;
+        if let Some(date) = reply.date {
+            self.anchor = Some(date);
+        }
+        Ok(reply)
+    }
+
+    /// Sends a signed request once, or twice when the first was refused because of the time. Returns the text of a reply whose
+    /// code is 0.
+    fn private(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
+        match self.private_once(method, params) {
+            Err(error) if error.kind == Kind::Clock && self.anchor.is_some() => {
+                self.log.detail(&format!("{method}: the time was refused; trying once more with the exchange's"));
+                self.private_once(method, params)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn private_once(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
+        let credentials = self.credentials.as_ref();
+        let credentials = credentials.ok_or_else(|| Error::new(Kind::NotAuthorised, format!("{method}: there is no API key")))?;
+        let nonce = (self.now() - NONCE_AGE_MS).to_string();
+        let sig = credentials.sign_crypto_com(method, &nonce, params, &nonce);
+        let body = Object::new()
+            .raw("id", &nonce)
+            .text("method", method)
+            .text("api_key", &credentials.key)
+            .raw("params", &params.iter().fold(Object::new(), |all, (key, value)| all.text(key, value)).end())
+            .raw("nonce", &nonce)
+            .text("sig", &sig)
+            .end();
+        let reply = self.request(method, Some(body), MOST_REPLY_BYTES)?;
+        let status = reply.status;
+        let broken = |error| Error::new(Kind::Unknown, format!("{method}: the answer broke off: {error}"));
+        let text = reply.body.text().map_err(broken)?;
+        judge(method, status, &text).map(|()| text)
+    }
+
+    /// Sends a private question until it is answered, a few times. Never used to send an order.
+    fn ask(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
+        let mut attempt = 0;
+        loop {
+            match self.private(method, params) {
+                Ok(text) => return Ok(text),
+                Err(error) => self.pause(error, &mut attempt)?,
+            }
+        }
+    }
+
+    /// Waits before another attempt, or gives the error back when it is final or there were enough attempts.
+    fn pause(&self, error: Error, attempt: &mut usize) -> Result<(), Error> {
+        let pause = PAUSES_MS.get(*attempt).filter(|_| error.passing()).copied();
+        let Some(pause) = pause else { return Err(error) };
+        self.log.say(&format!("{}; asking again in {} s", error.message, pause / 1000));
+        self.clock.sleep(pause);
+        *attempt += 1;
+        Ok(())
+    }
+
+    /// Reads a public list as a stream, row by row, once.
+    fn list(&mut self, path: &str, name: &str, row: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<(), Error> {
+        let mut reply = self.request(path, None, MOST_LIST_BYTES)?;
+        let rest = json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, row).map_err(|error| match error {
+            RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
+            RowsError::Garbled(why) => unreadable(path, reply.status, &why),
+        })?;
+        judge(path, reply.status, &rest)
+    }
+
+    /// Reads the rules of `coins` from the two lists that hold them.
+    fn read_instruments(&mut self, coins: &[Coin]) -> Result<Instruments, Error> {
+        let mut rules: Instruments = coins.iter().map(|coin| (coin.clone(), None)).collect();
+        let quote = self.quote.clone();
+        self.list("public/get-instruments", "data", &mut |row| {
+            let row = Row::read(row)?;
+            let Some(coin) = row.spot_base(&quote).filter(|coin| rules.contains_key(*coin)) else { return Ok(()) };
+            let instrument = row.instrument().ok_or_else(|| format!("the rules of {coin} cannot be read"))?;
+            rules.insert(coin.to_string(), Some(instrument));
+            Ok(())
+        })?;
+        self.list("public/get-risk-parameters", "base_currency_config", &mut |row| {
+            let row = Row::read(row)?;
+            let Some(Some(rules)) = row.get("instrument_name").and_then(|coin| rules.get_mut(coin)) else { return Ok(()) };
+            let value = |key: &str| match row.get(key) {
+                None => Ok(None),
+                Some(text) => Value::parse(text).map(Some).ok_or_else(|| format!("{key} {text} of {} cannot be read", rules.symbol)),
+            };
+            let (min, max) = (value("min_order_notional_usd")?, value("max_order_notional_usd")?);
+            rules.min_usd = min.unwrap_or(MIN_USD).max(MIN_USD);
+            rules.max_usd = max;
+            Ok(())
+        })?;
+        Ok(rules)
+    }
+
+    /// Makes sure that the rules of all `coins` are known: from memory, the cache file or the exchange.
+    fn know(&mut self, coins: &[Coin]) -> Result<(), Error> {
+        let unknown = |rules: &Instruments| coins.iter().any(|coin| !rules.contains_key(coin));
+        if unknown(&self.instruments) {
+            self.instruments = self.cache.load(self.now()).unwrap_or_default();
+        }
+        let mut attempt = 0;
+        while unknown(&self.instruments) {
+            match self.read_instruments(coins) {
+                Ok(rules) => {
+                    self.cache.save(self.now(), &rules);
+                    self.instruments = rules;
+                }
+                Err(error) => self.pause(error, &mut attempt)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Best bid and ask of every symbol in `wanted`, with one request for all.
+    fn read_quotes(&mut self, wanted: &[&str]) -> Result<BTreeMap<String, Quote>, Error> {
+        let mut quotes = BTreeMap::new();
+        self.list("public/get-tickers", "data", &mut |row| {
+            let row = Row::read(row)?;
+            let Some(symbol) = row.get("i").filter(|symbol| wanted.contains(symbol)) else { return Ok(()) };
+            let price = |key: &str| match row.get(key) {
+                None => Ok(None),
+                Some(text) => Price::parse(text).map(Some).ok_or_else(|| format!("a price of {symbol} cannot be read")),
+            };
+            if let (Some(bid), Some(ask)) = (price("b")?, price("k")?) {
+                quotes.insert(symbol.to_string(), Quote { bid, ask });
+            }
+            Ok(())
+        })?;
+        Ok(quotes)
+    }
+}
+
+impl Exchange for CryptoCom<'_> {
+    fn listings(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Listing>, Error> {
+        self.know(coins)?;
+        let dollar_symbol = format!("{}_USD", self.quote);
+        let rules: Vec<(Coin, Instrument)> = coins
+            .iter()
+            .filter_map(|coin| Some((coin.clone(), self.instruments.get(coin)?.clone()?)))
+            .collect();
+        let mut wanted: Vec<&str> = rules.iter().map(|(_, rules)| rules.symbol.as_str()).collect();
+        wanted.push(&dollar_symbol);
+        wanted.sort_unstable();
+        let mut attempt = 0;
+        let quotes = loop {
+            match self.read_quotes(&wanted) {
+                Ok(quotes) => break quotes,
+                Err(error) => self.pause(error, &mut attempt)?,
+            }
+        };
+        let usd = match quotes.get(&dollar_symbol) {
+            _ if self.quote == "USD" => Price::ONE,
+            Some(quote) if quote.bid > Price::ZERO => quote.bid,
+            _ if DOLLARS.contains(&self.quote.as_str()) => Price::ONE,
+            _ => {
+                let why = format!("there is no price {dollar_symbol}, so the exchange's minimum cannot be told in {}", self.quote);
+                return Err(Error::new(Kind::Garbled, why));
+            }
+        };
+        let mut listings = BTreeMap::new();
+        for (coin, rules) in rules {
+            let market = rules.market(&coin, usd);
+            let market = market.ok_or_else(|| Error::new(Kind::Garbled, format!("the rules of {coin} are too large to count")))?;
+            let quote = quotes.get(&rules.symbol).copied();
+            listings.insert(coin, Listing { market, quote });
+        }
+        Ok(listings)
+    }
+
+    fn quotes_of(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Vec<Coin>>, Error> {
+        let mut found: BTreeMap<Coin, Vec<Coin>> = BTreeMap::new();
+        self.list("public/get-instruments", "data", &mut |row| {
+            let row = Row::read(row)?;
+            if let (Some(base), Some(quote)) = (row.get("base_ccy"), row.get("quote_ccy"))
+                && row.spot_base(quote).is_some_and(|coin| coins.iter().any(|wanted| wanted == coin))
+            {
+                found.entry(base.to_string()).or_default().push(quote.to_string());
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn balances(&mut self) -> Result<Vec<Balance>, Error> {
+        let method = "private/user-balance";
+        let text = self.ask(method, &[])?;
+        let mut balances = Vec::new();
+        let mut accounts = 0;
+        let read = on_result(&text, &mut |reader| {
+            reader.object(&mut |reader, key| match key {
+                "data" => reader.array(&mut |reader| {
+                    accounts += 1;
+                    read_account(reader, &mut balances)
+                }),
+                _ => reader.skip(),
+            })
+        });
+        match read {
+            Ok(()) if accounts > 0 => Ok(balances),
+            Ok(()) => Err(Error::new(Kind::Garbled, format!("{method}: the answer holds no account"))),
+            Err(error) => Err(Error::new(Kind::Garbled, format!("{method}: {}", error.message))),
+        }
+    }
+
+    fn open_orders(&mut self) -> Result<Vec<OpenOrder>, Error> {
+        let method = "private/get-open-orders";
+        let text = self.ask(method, &[])?;
+        let mut orders = Vec::new();
+        let mut complete = false;
+        let read = on_result(&text, &mut |reader| {
+            reader.object(&mut |reader, key| match key {
+                "data" => {
+                    complete = true;
+                    reader.array(&mut |reader| {
+                        let row = Row::from(reader)?;
+                        let member = |key: &str| row.get(key).unwrap_or_default().to_string();
+                        orders.push(OpenOrder { client_id: member("client_oid"), symbol: member("instrument_name") });
+                        Ok(())
+                    })
+                }
+                _ => reader.skip(),
+            })
+        });
+        match read {
+            Ok(()) if complete => Ok(orders),
+            Ok(()) => Err(Error::new(Kind::Garbled, format!("{method}: the answer holds no list"))),
+            Err(error) => Err(Error::new(Kind::Garbled, format!("{method}: {}", error.message))),
+        }
+    }
+
+    fn place(&mut self, order: &Order, client_id: &str) -> Result<(), Error> {
+        let (name, amount) = match order.size {
+            Size::Quantity(quantity) => ("quantity", quantity.to_string()),
+            Size::Notional(value) => ("notional", value.to_string()),
+        };
+        // In ascending order of their names, as the signature wants them.
+        let params = [
+            ("client_oid", client_id),
+            ("instrument_name", order.symbol.as_str()),
+            (name, amount.as_str()),
+            ("side", order.side.word()),
+            ("spot_margin", "SPOT"),
+            ("type", "MARKET"),
+        ];
+        match self.private("private/create-order", &params) {
+            Ok(_) => Ok(()),
+            // Our ids are never used twice for different orders: this one is there already.
+            Err(error) if error.kind == Kind::Duplicate => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn order(&mut self, client_id: &str) -> Result<Option<OrderState>, Error> {
+        let method = "private/get-order-detail";
+        let text = match self.ask(method, &[("client_oid", client_id)]) {
+            Ok(text) => text,
+            Err(error) if error.kind == Kind::NoSuchOrder => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut row = Row(Vec::new());
+        let read = on_result(&text, &mut |reader| {
+            row = Row::from(reader)?;
+            Ok(())
+        });
+        let garbled = |why: &str| Error::new(Kind::Garbled, format!("{method} {client_id}: {why}"));
+        read.map_err(|error| garbled(&error.message))?;
+        if row.get("client_oid") != Some(client_id) {
+            return Err(garbled("the answer is about another order"));
+        }
+        let status = row.get("status").ok_or_else(|| garbled("the answer has no status"))?;
+        let quantity = row.get("cumulative_quantity").and_then(Quantity::parse).filter(|filled| *filled >= Quantity::ZERO);
+        let value = row.get("cumulative_value").and_then(Value::parse).filter(|filled| *filled >= Value::ZERO);
+        Ok(Some(OrderState {
+            order_id: row.get("order_id").unwrap_or_default().to_string(),
+            status: status.to_string(),
+            terminal: matches!(status, "FILLED" | "CANCELED" | "EXPIRED" | "REJECTED"),
+            filled_quantity: quantity.ok_or_else(|| garbled("cumulative_quantity is missing or no amount"))?,
+            filled_value: value.ok_or_else(|| garbled("cumulative_value is missing or no amount"))?,
+        }))
+    }
+
+    fn cancel(&mut self, client_id: &str) -> Result<(), Error> {
+        self.ask("private/cancel-order", &[("client_oid", client_id)]).map(|_| ())
+    }
+
+    fn time(&self) -> Option<Millis> {
+        self.anchor.map(|(time, moment)| time + (self.clock.elapsed() - moment))
+    }
+
+    fn order_validity_ms(&self) -> Millis {
+        NONCE_WINDOW_MS - NONCE_AGE_MS
+    }
+
+    fn fee(&self) -> Percent {
+        Percent::parse(FEE).unwrap_or_default()
+    }
+
+    fn forget_markets(&mut self) {
+        self.cache.forget();
+        self.instruments.clear();
+    }
+
+    fn may_trade(&mut self) -> Result<Option<bool>, Error> {
+        // Cancelling an order that never was needs the permission to trade, and changes nothing.
+        match self.ask("private/cancel-order", &[("client_oid", "rbcheck")]) {
+            Err(error) if error.kind == Kind::NotAuthorised => Ok(Some(false)),
+            Err(error) if error.kind == Kind::NoSuchOrder => Ok(Some(true)),
+            Err(error) if matches!(error.kind, Kind::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) => Ok(Some(true)),
+        }
+    }
+}
+
+/// The members of one object that are texts, numbers or truth values, by name.
+struct Row(Vec<(String, String)>);
+
+impl Row {
+    fn read(text: &str) -> Result<Row, String> {
+        Reader::new(text).and_then(|mut reader| Row::from(&mut reader)).map_err(|error| error.message)
+    }
+
+    fn from(reader: &mut Reader<'_>) -> Result<Row, JsonError> {
+        let mut row = Row(Vec::new());
+        reader.object(&mut |reader, key| {
+            let value = match reader.next() {
+                Next::Word => reader.truth()?.map(|truth| truth.to_string()),
+                _ => reader.scalar()?,
+            };
+            row.0.extend(value.map(|value| (key.to_string(), value)));
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
+    /// A member's text; the last one when it is repeated, as with the venue's own libraries. Null is absent.
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The coin of a spot instrument against `quote` that has the usual name; others (`SHIB_BTC@OEX_HK`) are other markets.
+    fn spot_base(&self, quote: &str) -> Option<&str> {
+        let base = self.get("base_ccy").filter(|_| self.get("inst_type") == Some("CCY_PAIR"))?;
+        let (symbol_base, symbol_quote) = self.get("symbol")?.split_once('_')?;
+        (self.get("quote_ccy") == Some(quote) && symbol_quote == quote && symbol_base == base).then_some(base)
+    }
+
+    fn instrument(&self) -> Option<Instrument> {
+        let quantity_tick = Quantity::parse(self.get("qty_tick_size")?).filter(|tick| *tick > Quantity::ZERO)?;
+        let price_tick = Value::parse(self.get("price_tick_size")?).filter(|tick| *tick > Value::ZERO)?;
+        Some(Instrument {
+            symbol: self.get("symbol")?.to_string(),
+            quantity_tick,
+            notional_tick: notional_tick(self.get("quote_ccy")?, price_tick),
+            min_usd: MIN_USD,
+            max_usd: None,
+            tradable: self.get("tradable") == Some("true"),
+        })
+    }
+}
+
+/// The venue names no tick for notionals. Recorded ones had the price's decimals; cents (for a dollar) are never finer than that
+/// on its instruments, and eight decimals are the finest it keeps of any currency.
+fn notional_tick(quote: &str, price_tick: Value) -> Value {
+    let coarse = if DOLLARS.contains(&quote) || quote == "EUR" { "0.01" } else { "0.00000001" };
+    Value::parse(coarse).unwrap_or(price_tick).max(price_tick)
+}
+
+/// Hands the value of `result` to `read`.
+fn on_result(text: &str, read: &mut dyn FnMut(&mut Reader<'_>) -> Result<(), JsonError>) -> Result<(), JsonError> {
+    let mut found = false;
+    Reader::new(text)?.object(&mut |reader, key| match key {
+        "result" => {
+            found = true;
+            read(reader)
+        }
+        _ => reader.skip(),
+    })?;
+    if found { Ok(()) } else { Err(JsonError::at(1, "the answer has no result")) }
+}
+
+fn read_account(reader: &mut Reader<'_>, balances: &mut Vec<Balance>) -> Result<(), JsonError> {
+    let mut complete = false;
+    reader.object(&mut |reader, key| match key {
+        "position_balances" => {
+            complete = true;
+            reader.array(&mut |reader| {
+                let row = Row::from(reader)?;
+                let coin = row.get("instrument_name").ok_or_else(|| reader.error("a balance has no name"))?;
+                let amount = |key: &str| {
+                    row.get(key).and_then(Quantity::parse).ok_or_else(|| reader.error(format!("{key} of {coin} is missing or no amount")))
+                };
+                balances.push(Balance { coin: coin.to_string(), total: amount("quantity")?, locked: amount("reserved_qty")? });
+                Ok(())
+            })
+        }
+        _ => reader.skip(),
+    })?;
+    if complete { Ok(()) } else { Err(JsonError::at(1, "the account has no list of balances")) }
+}
+
+/// A reply that is not the JSON it should be: what it means depends on the HTTP status alone.
+fn unreadable(what: &str, status: u16, why: &str) -> Error {
+    match status {
+        429 => Error::new(Kind::RateLimited, format!("{what}: too many requests (http 429)")),
+        200..300 => Error::new(Kind::Garbled, format!("{what}: the answer cannot be read: {why}")),
+        _ => Error::new(Kind::Unknown, format!("{what}: http {status} without an answer from the exchange")),
+    }
+}
+
+/// Judges a reply by its `code`, on every HTTP status (the venue's table of response and reason codes).
+fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
+    let (mut code, mut message, mut with_id) = (None, String::new(), false);
+    let read = Reader::new(text).and_then(|mut reader| {
+        reader.object(&mut |reader, key| match (key, reader.next()) {
+            ("code", _) => {
+                code = reader.scalar()?.and_then(|code| code.parse::<i64>().ok());
+                Ok(())
+            }
+            ("message", _) => {
+                message = reader.scalar()?.unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(80).collect();
+                Ok(())
+            }
+            ("result", Next::Object) => reader.object(&mut |reader, key| {
+                with_id |= key == "order_id";
+                reader.skip()
+            }),
+            _ => reader.skip(),
+        })
+    });
+    if let Err(error) = read {
+        return Err(unreadable(what, status, &error.to_string()));
+    }
+    let Some(code) = code else { return Err(unreadable(what, status, "it has no code")) };
+    let kind = match code {
+        0 if (200..300).contains(&status) => return Ok(()),
+        0 => return Err(unreadable(what, status, "its code is 0")),
+        42901 => Kind::RateLimited,
+        40801 | 50001 | 50002 | 9_010_001 => Kind::Unknown,
+        40102 => Kind::Clock,
+        40101 | 40103 | 40104 | 202 | 401 => Kind::NotAuthorised,
+        204 => Kind::Duplicate,
+        40401 | 212 => Kind::NoSuchOrder,
+        _ => Kind::Refused { with_id },
+    };
+    let advice = match code {
+        40101 => "; is the key right, and may it trade?",
+        40103 => "; this machine's address is not on the key's list",
+        306 => "; the account does not hold enough",
+        9_010_001 => "; the exchange is being maintained",
+        _ => "",
+    };
+    Err(Error::new(kind, format!("{what}: the exchange answered {code} {message} (http {status}){advice}")))
+}

@@ -1,0 +1,370 @@
+//! The append-only record of orders: written and synced before an order is sent, completed by what was filled.
+//!
+//! Format, version 1: a text file of sealed lines (see [`crate::store`]), each one JSON object:
+//!
+//! | record | members |
+//! |---|---|
+//! | head, first line | `journal` (version), `salt` (8 hex digits in every client id), `next` (order number), `last_run` |
+//! | intent | `order` (client id), `number`, `at`, `expires`, `symbol`, `coin`, `side`, `quantity` or `notional`, `had`, `cash`, `look` |
+//! | outcome | `done` (client id), `status`, `order_id`, `filled_quantity`, `filled_value` |
+//! | cycle | `cycle` (time of a cycle that ended well) |
+//!
+//! Times are milliseconds of the exchange's clock. A last line that is not whole was being written when the power went; its
+//! order was never sent, so it is cut off. Anything else that does not unseal is damage: the journal is refused and left as
+//! it is. When it has grown past [`MOST_BYTES`] and nothing in it is needed, it is replaced by its head and newest lines.
+
+use crate::amount::{Quantity, Value};
+use crate::exchange::{Millis, OrderState};
+use crate::json::{Object, Reader};
+use crate::market::{Order, Side, Size};
+use crate::store::{self, Error};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A journal above this size is shortened when nothing in it is open.
+const MOST_BYTES: u64 = 128 * 1024;
+/// Lines kept for the owner when the journal is shortened.
+const KEPT_LINES: usize = 100;
+
+/// An order as it was written down before it was sent.
+#[derive(Clone)]
+pub struct Intent {
+    /// Our id, at most 32 letters and digits.
+    pub client_id: String,
+    /// The order.
+    pub order: Order,
+    /// When it was written, by the exchange's clock.
+    pub at: Millis,
+    /// The exchange cannot accept it after this time.
+    pub expires: Millis,
+    /// What the account held of the coin and of the quote currency, at the last look before it.
+    pub had: Quantity,
+    /// See `had`.
+    pub cash: Quantity,
+    /// Number of that look: intents with the same number belong together.
+    pub look: u32,
+}
+
+/// What was filled of an order whose end is known.
+#[derive(Clone, Copy)]
+pub struct Fill {
+    /// Coins bought or sold.
+    pub quantity: Quantity,
+    /// Value paid or got, before fees.
+    pub value: Value,
+}
+
+/// What a journal says.
+#[derive(Default)]
+pub struct State {
+    salt: String,
+    next: u64,
+    /// When the last good cycle ended, by the exchange's clock.
+    pub last_run: Option<Millis>,
+    /// Orders since the last good cycle, oldest first, with their fills where known.
+    pub orders: Vec<(Intent, Option<Fill>)>,
+}
+
+impl State {
+    /// Orders whose outcome is unknown.
+    pub fn unresolved(&self) -> impl Iterator<Item = &Intent> {
+        self.orders.iter().filter(|(_, fill)| fill.is_none()).map(|(intent, _)| intent)
+    }
+
+    /// Whether orders were sent since the last cycle that ended well.
+    pub fn interrupted(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
+    /// Whether a client id was made by this journal.
+    pub fn is_ours(&self, client_id: &str) -> bool {
+        client_id.strip_prefix("rb").is_some_and(|rest| !self.salt.is_empty() && rest.starts_with(&self.salt))
+    }
+
+    fn apply(&mut self, text: &str, first: bool) -> Option<()> {
+        let mut record = Record::read(text)?;
+        if first {
+            let _ = record.take("journal").filter(|version| version == "1")?;
+            self.salt = record.take("salt")?;
+            self.next = record.take("next")?.parse().ok()?;
+            self.last_run = match record.take("last_run") {
+                Some(time) => Some(time.parse().ok()?),
+                None => None,
+            };
+        } else if let Some(client_id) = record.take("order") {
+            let intent = record.intent(client_id)?;
+            self.next = record.take("number")?.parse::<u64>().ok()? + 1;
+            // The same id again is the same order, sent once more.
+            self.orders.retain(|(earlier, _)| earlier.client_id != intent.client_id);
+            self.orders.push((intent, None));
+        } else if let Some(client_id) = record.take("done") {
+            let fill = Fill {
+                quantity: Quantity::parse(&record.take("filled_quantity")?)?,
+                value: Value::parse(&record.take("filled_value")?)?,
+            };
+            let (_, known) = self.orders.iter_mut().find(|(intent, _)| intent.client_id == client_id)?;
+            *known = Some(fill);
+        } else {
+            self.last_run = Some(record.take("cycle")?.parse().ok()?);
+            // A cycle cannot end well while an order is unknown.
+            self.orders.clear();
+        }
+        Some(())
+    }
+}
+
+/// A flat JSON object, read for its members by name.
+struct Record(Vec<(String, String)>);
+
+impl Record {
+    fn read(text: &str) -> Option<Record> {
+        let mut members = Vec::new();
+        let mut reader = Reader::new(text).ok()?;
+        let read = reader.object(&mut |reader, key| {
+            if let Some(value) = reader.scalar()? {
+                members.push((key.to_string(), value));
+            }
+            Ok(())
+        });
+        read.ok().map(|()| Record(members))
+    }
+
+    fn take(&mut self, key: &str) -> Option<String> {
+        let at = self.0.iter().position(|(name, _)| name == key)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    fn intent(&mut self, client_id: String) -> Option<Intent> {
+        let side = match self.take("side")?.as_str() {
+            "BUY" => Side::Buy,
+            "SELL" => Side::Sell,
+            _ => return None,
+        };
+        let size = match side {
+            Side::Sell => Size::Quantity(Quantity::parse(&self.take("quantity")?)?),
+            Side::Buy => Size::Notional(Value::parse(&self.take("notional")?)?),
+        };
+        let order = Order {
+            symbol: self.take("symbol")?,
+            coin: self.take("coin")?,
+            side,
+            size,
+            value: Value::parse(&self.take("value")?)?,
+        };
+        Some(Intent {
+            client_id,
+            order,
+            at: self.take("at")?.parse().ok()?,
+            expires: self.take("expires")?.parse().ok()?,
+            had: Quantity::parse(&self.take("had")?)?,
+            cash: Quantity::parse(&self.take("cash")?)?,
+            look: self.take("look")?.parse().ok()?,
+        })
+    }
+}
+
+/// What a file's bytes say: the state, how many bytes of them are whole lines, and how many lines.
+fn replay(path: &Path, bytes: &[u8]) -> Result<(State, usize, usize), Error> {
+    let mut state = State::default();
+    let (mut good, mut lines) = (0, 0);
+    while good < bytes.len() {
+        let rest = bytes.get(good..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let text = core::str::from_utf8(line).ok().and_then(store::unseal);
+        let last = end.is_none_or(|end| end + 1 == rest.len());
+        match text {
+            Some(text) if end.is_some() => {
+                if state.apply(text, lines == 0).is_none() {
+                    return Err(damaged(path, lines + 1));
+                }
+            }
+            // Torn: the last line, and not the head, which was written with the file itself.
+            _ if last && lines > 0 => return Ok((state, good, lines)),
+            _ => return Err(damaged(path, lines + 1)),
+        }
+        good += line.len() + 1;
+        lines += 1;
+    }
+    match lines {
+        0 => Err(damaged(path, 1)),
+        _ => Ok((state, good, lines)),
+    }
+}
+
+fn damaged(path: &Path, line: usize) -> Error {
+    Error::new(
+        "trust",
+        path,
+        format!(
+            "line {line} is damaged, so an order may be missing from it. Nothing was changed and nothing was sent. Look at \
+             your open orders at the exchange, then move this file away and start again"
+        ),
+    )
+}
+
+/// Reads what a journal says without touching it; nothing when there is none.
+///
+/// # Errors
+/// When it cannot be read or is damaged.
+pub fn peek(path: &Path) -> Result<State, Error> {
+    match read(path)? {
+        None => Ok(State::default()),
+        Some(bytes) => replay(path, &bytes).map(|(state, _, _)| state),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new("read", path, error)),
+    }
+}
+
+/// A journal open for writing.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// What it says now.
+    pub state: State,
+    /// Set when a torn last line was cut off while opening.
+    pub repaired: bool,
+}
+
+impl Journal {
+    /// Opens a journal, or creates it. The caller holds the lock.
+    ///
+    /// # Errors
+    /// When it is damaged, or the disk refuses.
+    pub fn open(path: &Path) -> Result<Journal, Error> {
+        let bytes = match read(path)? {
+            Some(bytes) => bytes,
+            None => {
+                let head = head(&salt(path)?, 0, None);
+                store::replace(path, &head)?;
+                head.into_bytes()
+            }
+        };
+        let (state, good, lines) = replay(path, &bytes)?;
+        let repaired = good < bytes.len();
+        let mut length = u64::try_from(good).unwrap_or(0);
+        if length > MOST_BYTES && !state.interrupted() {
+            length = shorten(path, bytes.get(..good).unwrap_or_default(), &state, lines)?;
+        }
+        let file = store::private().append(true).open(path).map_err(|error| Error::new("open", path, error))?;
+        let mut journal = Journal { path: path.to_path_buf(), file, length, state, repaired };
+        if repaired {
+            journal.cut_back()?;
+        }
+        Ok(journal)
+    }
+
+    /// A client id that no order had before: `rb`, the journal's salt, the order's number in hex, the time in hex.
+    pub fn next_id(&self, now: Millis) -> String {
+        format!("rb{}{:x}t{:x}", self.state.salt, self.state.next, now.max(0))
+    }
+
+    /// Writes an intent and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When it may not be on the disk: then the order must not be sent.
+    pub fn intend(&mut self, intent: &Intent) -> Result<(), Error> {
+        let order = &intent.order;
+        let (size, amount) = match order.size {
+            Size::Quantity(quantity) => ("quantity", quantity.to_string()),
+            Size::Notional(value) => ("notional", value.to_string()),
+        };
+        let record = Object::new()
+            .text("order", &intent.client_id)
+            .raw("number", &self.state.next.to_string())
+            .raw("at", &intent.at.to_string())
+            .raw("expires", &intent.expires.to_string())
+            .text("symbol", &order.symbol)
+            .text("coin", &order.coin)
+            .text("side", order.side.word())
+            .text(size, &amount)
+            .text("value", &order.value.to_string())
+            .text("had", &intent.had.to_string())
+            .text("cash", &intent.cash.to_string())
+            .raw("look", &intent.look.to_string());
+        self.append(&record.end())
+    }
+
+    /// Writes what became of an order.
+    ///
+    /// # Errors
+    /// When it may not be on the disk: the order will be asked for again.
+    pub fn conclude(&mut self, client_id: &str, state: &OrderState) -> Result<(), Error> {
+        let record = Object::new()
+            .text("done", client_id)
+            .text("status", &state.status)
+            .text("order_id", &state.order_id)
+            .text("filled_quantity", &state.filled_quantity.to_string())
+            .text("filled_value", &state.filled_value.to_string());
+        self.append(&record.end())
+    }
+
+    /// Writes that a cycle ended well.
+    ///
+    /// # Errors
+    /// When it may not be on the disk: the cycle will be run again.
+    pub fn finish(&mut self, now: Millis) -> Result<(), Error> {
+        self.append(&Object::new().raw("cycle", &now.to_string()).end())
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), Error> {
+        let line = store::seal(text);
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Half a line must not stay before the next one.
+            self.cut_back()?;
+            return Err(Error::new("write", &self.path, error));
+        }
+        self.length += u64::try_from(line.len()).unwrap_or(0);
+        match self.state.apply(text, false) {
+            Some(()) => Ok(()),
+            None => Err(Error::new("use", &self.path, "it does not accept a record of this program")),
+        }
+    }
+
+    fn cut_back(&mut self) -> Result<(), Error> {
+        let cut = self.file.set_len(self.length).and_then(|()| self.file.sync_all());
+        cut.map_err(|error| Error::new("repair", &self.path, error))
+    }
+}
+
+fn head(salt: &str, next: u64, last_run: Option<Millis>) -> String {
+    let head = Object::new().raw("journal", "1").text("salt", salt).raw("next", &next.to_string());
+    let head = match last_run {
+        Some(time) => head.raw("last_run", &time.to_string()),
+        None => head,
+    };
+    store::seal(&head.end())
+}
+
+/// Replaces a journal in which nothing is open by its head and its newest lines.
+fn shorten(path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64, Error> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut short = head(&state.salt, state.next, state.last_run);
+    // From the first cycle record among the kept lines on, so that no outcome is without its intent.
+    let kept = text.lines().skip(1.max(lines.saturating_sub(KEPT_LINES)));
+    let is_cycle = |line: &&str| store::unseal(line).is_some_and(|text| text.starts_with("{\"cycle\""));
+    for line in kept.skip_while(|line| !is_cycle(line)) {
+        short.push_str(line);
+        short.push('\n');
+    }
+    store::replace(path, &short)?;
+    Ok(u64::try_from(short.len()).unwrap_or(0))
+}
+
+/// Eight hex digits that tell this journal's orders from those of any other.
+fn salt(path: &Path) -> Result<String, Error> {
+    let mut bytes = [0_u8; 4];
+    let source = Path::new("/dev/urandom");
+    let read = File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| Error::new("create", path, format!("no random number from {}: {error}", source.display())))?;
+    Ok(base16ct::lower::encode_string(&bytes))
+}

@@ -1,0 +1,462 @@
+//! (portfolio, rules) to orders, or the reason for none. Pure: no clock, no exchange, no log.
+//!
+//! # What `drifted` minimises, and how that is known
+//!
+//! Let a coin *fire* when its weight is outside its band and the order to its restore point is not below the minimum. With
+//! fees aside, let B be the sum of buys that lift fired coins from below to their restore point, S the sum of sells that
+//! lower the others, and x the cash that the plan spends on balance. The quote currency is a coin like any other: x lies in an
+//! interval [x_lo, x_hi] that brings cash to its restore point when it fired, and never moves it away from its target
+//! when it did not. Any admissible plan has buys b >= B, sells s >= S and b - s = x. So its turnover b + s is
+//!
+//! - B + S when B - S lies in the interval, and less is impossible;
+//! - at least 2B - x_hi when B - S > x_hi, because then s = b - x >= B - x_hi: the plan sells B - x_hi;
+//! - at least 2S + x_lo when B - S < x_lo, because then b = s + x >= S + x_lo: the plan buys S + x_lo.
+//!
+//! The plan attains the bound in each case; what it adds comes from coins above their target (or goes to coins below it), down
+//! to the target at most. There is always enough of that: over all coins and cash the deviations from target sum to zero.
+//! Which of them pay does not change the turnover, so the largest pay first: fewest orders. One sort, O(n log n).
+//! `tests/planner.rs` compares with a search over all plans on a grid. Fees are taken into account on top: a buy costs
+//! its value and the fee, a sell brings its value without it, and coins that pay sell enough to cover both.
+
+use crate::amount::{Percent, Share, Value};
+use crate::config::{Config, Method, Restore};
+use crate::market::{Bounds, Coin, Order};
+use crate::portfolio::{Holding, Portfolio};
+
+/// The owner's rules as the planner needs them.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// Percentage points that a weight may be off.
+    pub tolerance: Percent,
+    /// Percent of its target that a weight may be off.
+    pub relative_tolerance: Option<Percent>,
+    /// Which coins trade.
+    pub method: Method,
+    /// Where drifted coins are brought.
+    pub restore: Restore,
+    /// Smallest and largest order.
+    pub bounds: Bounds,
+    /// What the exchange takes of an order's value, at most.
+    pub fee: Percent,
+    /// Every coin fires, and goes to its target.
+    pub force: bool,
+    /// A cycle was interrupted between its sells and its buys: cash above its target fires inside its band, too.
+    pub finish: bool,
+}
+
+impl Rules {
+    /// The config's rules at an exchange that takes `fee`.
+    pub fn new(config: &Config, fee: Percent, force: bool, finish: bool) -> Rules {
+        Rules {
+            tolerance: config.tolerance,
+            relative_tolerance: config.relative_tolerance,
+            method: config.method,
+            restore: if force { Restore::Target } else { config.restore },
+            bounds: Bounds { min: config.min_trade, max: config.max_trade },
+            fee,
+            force,
+            finish,
+        }
+    }
+
+    /// How far a coin's weight may be off its target: the narrower of both tolerances. A target of zero has no relative one.
+    fn band(&self, target: Percent) -> Percent {
+        match self.relative_tolerance {
+            Some(relative) if target > Percent::ZERO => self.tolerance.min(target.of(relative)),
+            _ => self.tolerance,
+        }
+    }
+}
+
+/// An order that a cycle will not place, and why.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// The coin.
+    pub coin: Coin,
+    /// Lower-case sentence.
+    pub reason: String,
+}
+
+/// What to do.
+#[derive(Clone)]
+pub struct Plan {
+    /// Whether everything is inside its band.
+    pub balanced: bool,
+    /// Sells, largest first.
+    pub sells: Vec<Order>,
+    /// Buys, largest first.
+    pub buys: Vec<Order>,
+    /// What is not done, and why.
+    pub skipped: Vec<Skip>,
+    /// Cash of the portfolio that the buys leave untouched.
+    pub keep: Value,
+}
+
+/// Where one coin or the cash stands against its band.
+struct Standing {
+    /// Its value now.
+    value: Value,
+    /// Its value at its target.
+    target: Value,
+    /// Its value at its restore point on its side of the target.
+    restore: Value,
+    /// Whether it is out of its band.
+    out: bool,
+}
+
+impl Standing {
+    /// `costs` is what the rebalance may lose of `total`: an edge is aimed at so that it still holds afterwards.
+    fn new(value: Value, target: Percent, total: Value, costs: Value, rules: &Rules) -> Option<Standing> {
+        let band = rules.band(target);
+        let upper = total.percent(target + band)?;
+        let low = target - target.min(band);
+        let lower = total.percent_up(low)?;
+        let at_target = total.percent(target)?;
+        let high = value > at_target;
+        let restore = match (rules.restore, high) {
+            (Restore::Target, _) => at_target,
+            (Restore::Half, true) => total.percent(target + band.half())?,
+            (Restore::Half, false) => total.percent_up(target - target.min(band.half()))?,
+            (Restore::Edge, true) => (total - costs).percent(target + band)?.max(at_target),
+            (Restore::Edge, false) => lower.min(at_target),
+        };
+        let out = value > upper || value < lower || (rules.force && value != at_target);
+        // Past its restore point already, though not past its edge: nothing to do.
+        let restore = if high { restore.min(value) } else { restore.max(value) };
+        Some(Standing { value, target: at_target, restore, out })
+    }
+
+    fn above(&self) -> Value {
+        self.value.minus_or_zero(self.restore)
+    }
+
+    fn below(&self) -> Value {
+        self.restore.minus_or_zero(self.value)
+    }
+}
+
+/// Amounts to trade, one per holding, in quote currency.
+struct Draft<'a> {
+    portfolio: &'a Portfolio,
+    rules: &'a Rules,
+    standings: Vec<Standing>,
+    cash: Standing,
+    sells: Vec<Value>,
+    buys: Vec<Value>,
+    /// Net cash that may be spent at most; negative when cash must grow.
+    most_cash: Value,
+    skipped: Vec<Skip>,
+    fired: bool,
+}
+
+/// Plans one rebalance. `None` when an amount is too large to count.
+pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
+    let mut draft = Draft::new(portfolio, rules)?;
+    draft.fire();
+    if draft.fired {
+        match rules.method {
+            Method::Drifted => draft.drifted()?,
+            Method::Target => draft.all_to_target(),
+            Method::Full => draft.sell_all(),
+        }
+        draft.fit_buys()?;
+    }
+    draft.orders()
+}
+
+impl<'a> Draft<'a> {
+    fn new(portfolio: &'a Portfolio, rules: &'a Rules) -> Option<Draft<'a>> {
+        let stand = |costs: Value| -> Option<(Vec<Standing>, Standing)> {
+            let standing = |value, target| Standing::new(value, target, portfolio.total, costs, rules);
+            let coins = portfolio.holdings.iter().map(|holding| standing(holding.value, holding.target));
+            Some((coins.collect::<Option<Vec<_>>>()?, standing(portfolio.cash.total, portfolio.cash.target)?))
+        };
+        let (mut standings, mut cash) = stand(Value::ZERO)?;
+        if rules.restore == Restore::Edge {
+            // What all fired coins trade at most, both ways, costs twice the fee and about as much in spread.
+            let out = standings.iter().filter(|standing| standing.out);
+            let moved: Value = out.map(|standing| (standing.value - standing.target).distance()).sum();
+            let costs = moved.percent(rules.fee + rules.fee + rules.fee + rules.fee)?;
+            (standings, cash) = stand(costs)?;
+        }
+        let nothing = vec![Value::ZERO; portfolio.holdings.len()];
+        let spendable = portfolio.cash.spendable;
+        Some(Draft {
+            portfolio,
+            rules,
+            standings,
+            most_cash: (cash.value - cash.target).min(spendable),
+            cash,
+            sells: nothing.clone(),
+            buys: nothing,
+            skipped: Vec::new(),
+            fired: false,
+        })
+    }
+
+    fn skip(&mut self, coin: &str, reason: String) {
+        self.skipped.push(Skip { coin: coin.to_string(), reason });
+    }
+
+    /// Which coins are out of their band by an order's worth; sets the orders that bring them to their restore point.
+    fn fire(&mut self) {
+        let portfolio = self.portfolio;
+        for (at, holding) in portfolio.holdings.iter().enumerate() {
+            let Some(standing) = self.standings.get(at).filter(|standing| standing.out) else { continue };
+            let (above, below) = (standing.above(), standing.below());
+            let min = holding.minimum(self.rules.bounds);
+            // What a sell is worth on the tick decides whether it is worth an order.
+            let wanted = if above > Value::ZERO { holding.worth_on_tick(above) } else { below };
+            let amount = if above > Value::ZERO { above.min(holding.free_value) } else { below };
+            let quote = &portfolio.cash.coin;
+            if wanted < min || wanted == Value::ZERO {
+                if !self.rules.force {
+                    let way = if above > Value::ZERO { "sell" } else { "buy" };
+                    self.skip(&holding.coin, format!("out of its band, but the order to {way} is worth {} {quote}, less than {min}", wanted.rounded(2)));
+                }
+                continue;
+            }
+            self.fired = true;
+            if !holding.market.tradable {
+                self.skip(&holding.coin, format!("out of its band, but {} takes no orders now", holding.market.symbol));
+            } else if amount < min {
+                self.skip(&holding.coin, format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total));
+            } else {
+                if amount < wanted {
+                    self.skip(&holding.coin, format!("sold in part: only {} of {} is free", holding.free, holding.total));
+                }
+                let side = if above > Value::ZERO { &mut self.sells } else { &mut self.buys };
+                if let Some(slot) = side.get_mut(at) {
+                    *slot = amount;
+                }
+            }
+        }
+        if self.cash_fires() {
+            self.fired = true;
+        }
+    }
+
+    fn cash_fires(&self) -> bool {
+        let worth = |amount: Value| amount >= self.rules.bounds.min && amount > Value::ZERO;
+        let idle = self.cash.value.minus_or_zero(self.cash.target);
+        self.cash.out && worth(self.cash.above().max(self.cash.below())) || self.rules.finish && worth(idle)
+    }
+
+    /// The least and the most cash that a `drifted` plan may spend on balance.
+    fn cash_range(&self) -> (Value, Value) {
+        let cash = &self.cash;
+        let restore = if self.rules.finish && cash.value > cash.target { cash.target } else { cash.restore };
+        let (to_restore, to_target) = (cash.value - restore, cash.value - cash.target);
+        match (self.cash_fires(), cash.value > cash.target) {
+            (true, true) => (to_restore, to_target),
+            (true, false) => (to_target, to_restore),
+            (false, true) => (Value::ZERO, to_target),
+            (false, false) => (to_target, Value::ZERO),
+        }
+    }
+
+    /// Value that buys can have from `most_cash` and the sells, fees paid.
+    fn funds(&self) -> Option<Value> {
+        let sold: Value = self.sells.iter().copied().sum();
+        let cash = self.most_cash + sold - sold.percent_up(self.rules.fee)?;
+        cash.max(Value::ZERO).without_cost(self.rules.fee)
+    }
+
+    fn drifted(&mut self) -> Option<()> {
+        let (least, most) = self.cash_range();
+        let spendable = self.portfolio.cash.spendable;
+        self.most_cash = most.min(spendable);
+        let fee = self.rules.fee;
+        let bought: Value = self.buys.iter().copied().sum();
+        let sold: Value = self.sells.iter().copied().sum();
+        // Cash that the buys take, less what the sells bring.
+        let spent = bought + bought.percent_up(fee)? - (sold - sold.percent_up(fee)?);
+        if spent > self.most_cash {
+            let missing = (spent - self.most_cash).with_cost(fee)?;
+            self.draw(missing);
+        } else if spent < least.min(spendable) {
+            let idle = (least.min(spendable) - spent).without_cost(fee)?;
+            self.place(idle);
+        }
+        Some(())
+    }
+
+    /// Sells `missing` more, from coins above their target.
+    fn draw(&mut self, missing: Value) {
+        for (at, amount) in spread(missing, &self.candidates(true), true) {
+            if let Some(slot) = self.sells.get_mut(at) {
+                *slot += amount;
+            }
+        }
+    }
+
+    /// Buys for `idle` more, into coins below their target.
+    fn place(&mut self, idle: Value) {
+        for (at, amount) in spread(idle, &self.candidates(false), false) {
+            if let Some(slot) = self.buys.get_mut(at) {
+                *slot += amount;
+            }
+        }
+    }
+
+    /// Coins that can pay (`selling`) or be bought with what is left, those first that trade anyway, then the largest.
+    fn candidates(&self, selling: bool) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
+            let (whole, side) = match selling {
+                true => (standing.value.minus_or_zero(standing.target).min(holding.free_value), &self.sells),
+                false => (standing.target.minus_or_zero(standing.value), &self.buys),
+            };
+            let taken = side.get(at).copied().unwrap_or_default();
+            let trades = taken > Value::ZERO;
+            let min = if trades { Value::ZERO } else { holding.minimum(self.rules.bounds) };
+            let room = whole.minus_or_zero(taken);
+            if holding.market.tradable && room > Value::ZERO && room >= min {
+                candidates.push(Candidate { at, room, min, trades });
+            }
+        }
+        candidates.sort_by(|a, b| b.trades.cmp(&a.trades).then(b.room.cmp(&a.room)).then(a.at.cmp(&b.at)));
+        candidates
+    }
+
+    /// Method `target`: every coin by its difference.
+    fn all_to_target(&mut self) {
+        for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
+            let min = holding.minimum(self.rules.bounds);
+            let sell = standing.value.minus_or_zero(standing.target).min(holding.free_value);
+            let buy = standing.target.minus_or_zero(standing.value);
+            let fits = |amount: Value| if holding.market.tradable && amount >= min { amount } else { Value::ZERO };
+            if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
+                (*sells, *buys) = (fits(sell), fits(buy));
+            }
+        }
+    }
+
+    /// Method `full`: everything free is sold, and every target bought.
+    fn sell_all(&mut self) {
+        for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
+            let min = holding.minimum(self.rules.bounds);
+            let sell = if holding.market.tradable && holding.free_value >= min { holding.free_value } else { Value::ZERO };
+            let buy = standing.target.minus_or_zero(holding.value - sell);
+            let buy = if holding.market.tradable && buy >= min { buy } else { Value::ZERO };
+            if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
+                (*sells, *buys) = (sell, buy);
+            }
+        }
+    }
+
+    /// Makes the buys fit the money: all by the same share, the smallest left out while a share would be below its minimum.
+    fn fit_buys(&mut self) -> Option<()> {
+        let portfolio = self.portfolio;
+        let funds = self.funds()?;
+        let mut order: Vec<usize> = (0..self.buys.len()).collect();
+        order.sort_by_key(|at| self.buys.get(*at).copied().unwrap_or_default());
+        let mut sum: Value = self.buys.iter().copied().sum();
+        for at in order {
+            let (Some(buy), Some(holding)) = (self.buys.get_mut(at), portfolio.holdings.get(at)) else { continue };
+            if *buy == Value::ZERO || sum <= funds {
+                continue;
+            }
+            let min = holding.minimum(self.rules.bounds);
+            if buy.share(Share::of(funds, sum)) < min {
+                sum -= *buy;
+                *buy = Value::ZERO;
+                let quote = &portfolio.cash.coin;
+                self.skipped.push(Skip {
+                    coin: holding.coin.clone(),
+                    reason: format!("no order: what can pay for it, {} {quote} for all buys, leaves less than {min} {quote}", funds.rounded(2)),
+                });
+            }
+        }
+        if sum > funds {
+            let share = Share::of(funds, sum);
+            self.buys.iter_mut().for_each(|buy| *buy = buy.share(share));
+        }
+        Some(())
+    }
+
+    fn orders(self) -> Option<Plan> {
+        let Draft { portfolio, rules, sells, buys, mut skipped, .. } = self;
+        let mut plan = Plan {
+            balanced: !self.fired,
+            sells: Vec::new(),
+            buys: Vec::new(),
+            skipped: Vec::new(),
+            keep: self.cash.value - self.most_cash,
+        };
+        for (holding, (sell, buy)) in portfolio.holdings.iter().zip(sells.iter().zip(&buys)) {
+            let market = &holding.market;
+            if *sell > Value::ZERO {
+                let all = *sell >= holding.free_value;
+                let quantity = if all { holding.free } else { market.quantity_worth(*sell, holding.price).min(holding.free) };
+                let orders = market.sell(quantity, holding.price, rules.bounds);
+                if orders.is_empty() {
+                    skipped.push(no_size(holding, *sell, rules));
+                }
+                plan.sells.extend(orders);
+            }
+            if *buy > Value::ZERO {
+                let orders = market.buy(*buy, holding.quote.ask, rules.bounds);
+                if orders.is_empty() {
+                    skipped.push(no_size(holding, *buy, rules));
+                }
+                plan.buys.extend(orders);
+            }
+        }
+        plan.sells.sort_by(|a, b| b.value.cmp(&a.value));
+        plan.buys.sort_by(|a, b| b.value.cmp(&a.value));
+        plan.skipped = skipped;
+        Some(plan)
+    }
+}
+
+fn no_size(holding: &Holding, value: Value, rules: &Rules) -> Skip {
+    let market = &holding.market;
+    let reason = format!(
+        "an order for {} fits neither its tick of {} {} nor its limits (minimum {})",
+        value.rounded(2),
+        market.quantity_tick,
+        holding.coin,
+        holding.minimum(rules.bounds)
+    );
+    Skip { coin: holding.coin.clone(), reason }
+}
+
+/// A coin that can give or take up to `room`, in an order of at least `min`.
+struct Candidate {
+    at: usize,
+    room: Value,
+    min: Value,
+    trades: bool,
+}
+
+/// Distributes an amount over candidates, whole rooms first, no piece below its minimum. With `cover` the pieces sum to at least
+/// the amount where the rooms allow; without it to at most the amount.
+fn spread(amount: Value, candidates: &[Candidate], cover: bool) -> Vec<(usize, Value)> {
+    let mut pieces: Vec<(usize, Value)> = Vec::new();
+    let mut rest = amount;
+    let mut before: Option<Value> = None; // How much the previous piece may give up.
+    for candidate in candidates {
+        if rest <= Value::ZERO {
+            break;
+        }
+        let mut piece = candidate.room.min(rest);
+        if piece < candidate.min {
+            // The last piece is too small. Take what it lacks from the piece before, or round it up.
+            let lack = candidate.min - piece;
+            match (pieces.last_mut(), before) {
+                (Some((_, previous)), Some(spare)) if cover || spare >= lack => {
+                    *previous -= lack.min(spare);
+                    rest += lack.min(spare);
+                    piece = candidate.min;
+                }
+                _ if cover => piece = candidate.min,
+                _ => break,
+            }
+        }
+        before = Some(piece.minus_or_zero(candidate.min));
+        pieces.push((candidate.at, piece));
+        rest -= piece;
+    }
+    pieces
+}
