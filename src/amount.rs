@@ -32,7 +32,7 @@ fn multiply(a: i128, b: i128, up: bool) -> Option<i128> {
     // (a1 U + a0)(b1 U + b0) / U = a1 b + a0 b1 + a0 b0 / U, and a0 b0 < U * U fits.
     let low = (a % unit) * (b % unit);
     let whole = (a / unit).checked_mul(b)?.checked_add((a % unit).checked_mul(b / unit)?)?;
-    let result = whole.checked_add(low / unit)?.checked_add(u128::from(up && low % unit != 0))?;
+    let result = whole.checked_add(low / unit)?.checked_add(u128::from(up && !low.is_multiple_of(unit)))?;
     signed(result, negative)
 }
 

@@ -58,9 +58,17 @@ type Tell<'t> = &'t mut dyn FnMut(&'static str, u8, String);
 
 fn look(session: &Session<'_>, tell: Tell<'_>) {
     let config = session.config;
-    tell("config", 0, format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, session.args.config.display()));
+    tell(
+        "config",
+        0,
+        format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, session.args.config.display()),
+    );
     for (coin, target) in &config.allocation {
-        if config.relative_tolerance.is_none() && *target <= config.tolerance && *target > Percent::ZERO && *coin != config.quote {
+        if config.relative_tolerance.is_none()
+            && *target <= config.tolerance
+            && *target > Percent::ZERO
+            && *coin != config.quote
+        {
             let message = format!(
                 "note: {coin} has a target of {target} and a tolerance of {}: it never fires for being too small; set relative_tolerance",
                 config.tolerance
@@ -83,11 +91,14 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
             Box::new(session.crypto_com(None))
         }
     };
-    let coins: Vec<Coin> = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned().collect();
+    let coins: Vec<Coin> =
+        config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned().collect();
     exchange.forget_markets();
     let listings = match exchange.listings(&coins) {
         Ok(listings) => listings,
-        Err(error) => return tell("connection", 1, format!("{}; is the network up, and base_url right?", error.message)),
+        Err(error) => {
+            return tell("connection", 1, format!("{}; is the network up, and base_url right?", error.message));
+        }
     };
     tell("connection", 0, config.base_url.clone());
     match (execute::check_clock(&*exchange, session.clock), exchange.time()) {
@@ -118,7 +129,11 @@ fn files(session: &Session<'_>, tell: Tell<'_>) {
     match journal::peek(&session.journal_path()) {
         Ok(state) => match state.unresolved().count() {
             0 => tell("journal", 0, "no order is open".to_string()),
-            count => tell("journal", 0, format!("note: {count} orders have no outcome yet; the next cycle asks for them first")),
+            count => tell(
+                "journal",
+                0,
+                format!("note: {count} orders have no outcome yet; the next cycle asks for them first"),
+            ),
         },
         Err(error) => tell("journal", 1, error.to_string()),
     }
@@ -134,8 +149,12 @@ fn pairs(session: &Session<'_>, exchange: &mut dyn Exchange, missing: &[Coin], t
     for coin in missing {
         let other = others.get(coin).map(|quotes| quotes.join(", ")).unwrap_or_default();
         let advice = match other.is_empty() {
-            true => format!("{coin}_{quote} does not exist, nor {coin} against anything else; take {coin} out of the allocation"),
-            false => format!("{coin}_{quote} does not exist; {coin} trades against {other}: change \"quote\", or take {coin} out"),
+            true => format!(
+                "{coin}_{quote} does not exist, nor {coin} against anything else; take {coin} out of the allocation"
+            ),
+            false => format!(
+                "{coin}_{quote} does not exist; {coin} trades against {other}: change \"quote\", or take {coin} out"
+            ),
         };
         tell("pair", 2, advice);
     }
@@ -153,9 +172,15 @@ fn account(session: &Session<'_>, exchange: &mut dyn Exchange, complete: bool, t
     let held = balances.iter().filter(|balance| balance.total > crate::amount::Quantity::ZERO).count();
     tell("account", 0, format!("can be read, {held} coins"));
     match exchange.may_trade() {
-        Ok(Some(true)) => tell("permission", 0, "the key may trade; make sure at the exchange that it may not withdraw".to_string()),
-        Ok(Some(false)) => tell("permission", 2, "the key may not trade; allow trading for it at the exchange".to_string()),
-        Ok(None) => tell("permission", 0, "note: whether the key may trade cannot be told without an order".to_string()),
+        Ok(Some(true)) => {
+            tell("permission", 0, "the key may trade; make sure at the exchange that it may not withdraw".to_string())
+        }
+        Ok(Some(false)) => {
+            tell("permission", 2, "the key may not trade; allow trading for it at the exchange".to_string())
+        }
+        Ok(None) => {
+            tell("permission", 0, "note: whether the key may trade cannot be told without an order".to_string())
+        }
         Err(error) => tell("permission", 1, error.message),
     }
     if !complete {

@@ -142,7 +142,14 @@ impl Args {
         if json && command == Command::Run {
             return Err("--json goes with plan, status, once and check".to_string());
         }
-        Ok(Args { command, config: config.unwrap_or_else(|| PathBuf::from("config.json")), paper, force, json, verbose })
+        Ok(Args {
+            command,
+            config: config.unwrap_or_else(|| PathBuf::from("config.json")),
+            paper,
+            force,
+            json,
+            verbose,
+        })
     }
 }
 

@@ -86,12 +86,7 @@ pub fn stamp(time: Millis, offset_s: i64) -> String {
     let seconds = time.div_euclid(1000) + offset_s;
     let (year, month, day) = date_from_days(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
 /// A span as an owner says it: `45 s`, `12 min`, `5 h 20 min`, `3 d 4 h`.

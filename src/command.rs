@@ -136,7 +136,8 @@ impl<'a> Session<'a> {
             }
             Venue::Paper => {
                 let live = || Box::new(self.crypto_com(None)) as Box<dyn Exchange + 'a>;
-                let (paper, created) = Paper::open(self.config, self.clock, live).map_err(|why| Problem::new(2, why))?;
+                let (paper, created) =
+                    Paper::open(self.config, self.clock, live).map_err(|why| Problem::new(2, why))?;
                 if let Some(created) = created {
                     self.log.say(&created);
                 }

@@ -118,7 +118,10 @@ impl Config {
         }
         if !config.state_dir.is_dir() {
             let dir = config.state_dir.display();
-            return Err(Error(format!("{}: state_dir: {dir} is not a directory; make it first: mkdir -p {dir}", path.display())));
+            return Err(Error(format!(
+                "{}: state_dir: {dir} is not a directory; make it first: mkdir -p {dir}",
+                path.display()
+            )));
         }
         Ok(config)
     }
@@ -132,13 +135,19 @@ impl Config {
         let (key, secret) = match (variable("REBALANCER_API_KEY"), variable("REBALANCER_API_SECRET")) {
             (Some(key), Some(secret)) => (key, secret),
             (None, None) => self.credentials_file()?,
-            (Some(_), None) => return Err(Error("REBALANCER_API_KEY is set but REBALANCER_API_SECRET is not".to_string())),
-            (None, Some(_)) => return Err(Error("REBALANCER_API_SECRET is set but REBALANCER_API_KEY is not".to_string())),
+            (Some(_), None) => {
+                return Err(Error("REBALANCER_API_KEY is set but REBALANCER_API_SECRET is not".to_string()));
+            }
+            (None, Some(_)) => {
+                return Err(Error("REBALANCER_API_SECRET is set but REBALANCER_API_KEY is not".to_string()));
+            }
         };
         for (name, part) in [("api key", &key), ("api secret", &secret)] {
             // Also keeps both out of the way of JSON escapes and header lines.
             if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
-                return Err(Error(format!("the {name} is empty or holds a space or a letter that no key has; copy it again")));
+                return Err(Error(format!(
+                    "the {name} is empty or holds a space or a letter that no key has; copy it again"
+                )));
             }
         }
         Ok(Credentials::new(key, secret))
@@ -159,7 +168,10 @@ impl Config {
             ))
         })?;
         if mode & 0o077 != 0 {
-            return Err(Error(format!("{name}: group or others may read it (mode {:o}); say: chmod 600 {name}", mode & 0o777)));
+            return Err(Error(format!(
+                "{name}: group or others may read it (mode {:o}); say: chmod 600 {name}",
+                mode & 0o777
+            )));
         }
         let text = read(&path).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
         let (mut key, mut secret) = (None, None);
@@ -261,8 +273,22 @@ fn is_flat(text: &str) -> Result<bool, JsonError> {
 }
 
 const KEYS: [&str; 16] = [
-    "allocation", "exchange", "quote", "tolerance", "relative_tolerance", "method", "restore", "min_trade", "max_trade",
-    "max_spread", "cash_reserve", "unlisted", "schedule", "utc_offset", "base_url", "state_dir",
+    "allocation",
+    "exchange",
+    "quote",
+    "tolerance",
+    "relative_tolerance",
+    "method",
+    "restore",
+    "min_trade",
+    "max_trade",
+    "max_spread",
+    "cash_reserve",
+    "unlisted",
+    "schedule",
+    "utc_offset",
+    "base_url",
+    "state_dir",
 ];
 
 fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> Result<(), JsonError> {
@@ -306,7 +332,10 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
             let line = reader.line();
             config.max_trade = Some(value(reader, key)?).filter(|max| *max > Value::ZERO);
             if config.max_trade.is_none() {
-                return Err(JsonError::at(line, "max_trade: 0 would allow no order; give an amount, or leave the key out"));
+                return Err(JsonError::at(
+                    line,
+                    "max_trade: 0 would allow no order; give an amount, or leave the key out",
+                ));
             }
         }
         "max_spread" => config.max_spread = percentage(reader, key)?,
@@ -321,19 +350,24 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
         "utc_offset" => {
             let line = reader.line();
             let words = text(reader, key)?;
-            let offset = schedule::parse_offset(&words).map_err(|why| JsonError::at(line, format!("utc_offset: {why}")))?;
+            let offset =
+                schedule::parse_offset(&words).map_err(|why| JsonError::at(line, format!("utc_offset: {why}")))?;
             config.schedule.offset_s = offset;
         }
         "base_url" => {
             let line = reader.line();
             let url = text(reader, key)?;
-            config.base_url = http::base_url(&url).map_err(|why| JsonError::at(line, format!("base_url: \"{url}\": {why}")))?;
+            config.base_url =
+                http::base_url(&url).map_err(|why| JsonError::at(line, format!("base_url: \"{url}\": {why}")))?;
         }
         "state_dir" => {
             let line = reader.line();
             let path = text(reader, key)?;
             if path.is_empty() {
-                return Err(JsonError::at(line, "state_dir: it is empty; give a directory, \".\" for the config's own"));
+                return Err(JsonError::at(
+                    line,
+                    "state_dir: it is empty; give a directory, \".\" for the config's own",
+                ));
             }
             config.state_dir = directory.join(path);
         }
@@ -416,7 +450,10 @@ fn percentage(reader: &mut Reader<'_>, key: &str) -> Result<Percent, JsonError> 
     let (line, text) = number(reader, key)?;
     match Percent::parse(&text).filter(|percent| (Percent::ZERO..=Percent::HUNDRED).contains(percent)) {
         Some(percent) => Ok(percent),
-        None => Err(JsonError::at(line, format!("{key}: {text} is not a percentage from 0 to 100 with at most 18 decimals"))),
+        None => Err(JsonError::at(
+            line,
+            format!("{key}: {text} is not a percentage from 0 to 100 with at most 18 decimals"),
+        )),
     }
 }
 

@@ -36,7 +36,8 @@ pub fn run(session: &Session<'_>) -> Result<(), Problem> {
     let busy = format!("another rebalancer is running on {}; this one ends", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(LOCK), &busy)?;
     // Found now: after an update the running file has no name any more, but its path has the new program.
-    let program = std::env::current_exe().map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
     drop(session.exchange()?);
     let start = clock.elapsed();
     let mut last_run = journal::peek(&session.journal_path())?.last_run;
@@ -107,7 +108,10 @@ fn wait(session: &Session<'_>, mut child: Child) -> bool {
                 pause = (pause * 2).min(1000);
             }
             Ok(None) => {
-                log.say(&format!("the cycle has not ended after {}; ending it, its journal tells the next one", span(DEADLINE_MS)));
+                log.say(&format!(
+                    "the cycle has not ended after {}; ending it, its journal tells the next one",
+                    span(DEADLINE_MS)
+                ));
                 let _ = child.kill();
                 let _ = child.wait();
                 return false;

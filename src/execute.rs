@@ -27,7 +27,7 @@ const SETTLE_WINDOW_MS: Millis = 120_000;
 /// A balance shows a fill when it has grown by this much of it: fees are below the rest.
 const SHOWN: &str = "98";
 /// Longest wait for an order's end; a market order ends at once.
-const FOLLOW_MS: Millis = 60_000;
+const FOLLOW_MS: Millis = 45_000;
 /// A market order that still waits after this long is cancelled.
 const OPEN_MS: Millis = 15_000;
 /// The `Date` header counts whole seconds, and ours may be read late.
@@ -73,7 +73,9 @@ impl fmt::Display for Failure {
             Failure::Exchange(error) => f.write_str(&error.message),
             Failure::Portfolio(error) => write!(f, "{error}; no order was sent"),
             Failure::Store(error) => write!(f, "{error}"),
-            Failure::Clock(why) | Failure::Refused(why) | Failure::Unsettled(why) | Failure::Unknown(why) => f.write_str(why),
+            Failure::Clock(why) | Failure::Refused(why) | Failure::Unsettled(why) | Failure::Unknown(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -135,7 +137,9 @@ fn portfolio_of(exchange: &mut dyn Exchange, config: &Config, balances: &[Balanc
 /// [`Failure::Clock`] when it is off, or the exchange did not tell its time.
 pub fn check_clock(exchange: &dyn Exchange, clock: &dyn Clock) -> Result<(), Failure> {
     let Some(time) = exchange.time() else {
-        return Err(Failure::Clock("the exchange did not tell its time, so the clock cannot be checked; no order was sent".to_string()));
+        return Err(Failure::Clock(
+            "the exchange did not tell its time, so the clock cannot be checked; no order was sent".to_string(),
+        ));
     };
     let ahead = clock.now() - time;
     if ahead.abs() <= MOST_CLOCK_ERROR_MS {
@@ -143,7 +147,9 @@ pub fn check_clock(exchange: &dyn Exchange, clock: &dyn Clock) -> Result<(), Fai
     }
     let way = if ahead > 0 { "ahead of" } else { "behind" };
     let off = span(ahead.abs());
-    Err(Failure::Clock(format!("this machine's clock is {off} {way} the exchange's; set it (NTP) first; no order was sent")))
+    Err(Failure::Clock(format!(
+        "this machine's clock is {off} {way} the exchange's; set it (NTP) first; no order was sent"
+    )))
 }
 
 /// Plans for a portfolio.
@@ -151,7 +157,8 @@ pub fn check_clock(exchange: &dyn Exchange, clock: &dyn Clock) -> Result<(), Fai
 /// # Errors
 /// When an amount is too large to count.
 pub fn plan_for(portfolio: &Portfolio, rules: &Rules) -> Result<Plan, Failure> {
-    plan::plan(portfolio, rules).ok_or_else(|| Failure::Portfolio(portfolio::Error::TooLarge(portfolio.cash.coin.clone())))
+    plan::plan(portfolio, rules)
+        .ok_or_else(|| Failure::Portfolio(portfolio::Error::TooLarge(portfolio.cash.coin.clone())))
 }
 
 /// Everything a cycle works with.
@@ -216,7 +223,9 @@ impl Cycle<'_> {
         let refused: Vec<&str> = self.report.placed.iter().filter_map(|placed| placed.refused.as_deref()).collect();
         match refused.is_empty() {
             true => self.finish(),
-            false => Err(Failure::Refused(format!("{}; everything else was done, nothing is open", refused.join("; ")))),
+            false => {
+                Err(Failure::Refused(format!("{}; everything else was done, nothing is open", refused.join("; "))))
+            }
         }
     }
 
@@ -262,7 +271,8 @@ impl Cycle<'_> {
         let open = self.exchange.open_orders()?;
         for order in &open {
             if !self.journal.state.is_ours(&order.client_id) {
-                self.log.detail(&format!("an order of somebody else waits on {}; what it locks is not sold", order.symbol));
+                self.log
+                    .detail(&format!("an order of somebody else waits on {}; what it locks is not sold", order.symbol));
                 continue;
             }
             self.log.say(&format!("an order of an earlier run waits on {}; cancelling it", order.symbol));
@@ -270,7 +280,10 @@ impl Cycle<'_> {
             let start = self.clock.elapsed();
             while self.exchange.order(&order.client_id)?.is_some_and(|state| !state.terminal) {
                 if self.clock.elapsed() - start > FOLLOW_MS {
-                    return Err(Failure::Unknown(format!("the order {} on {} cannot be cancelled", order.client_id, order.symbol)));
+                    return Err(Failure::Unknown(format!(
+                        "the order {} on {} cannot be cancelled",
+                        order.client_id, order.symbol
+                    )));
                 }
                 self.clock.sleep(1000);
             }
@@ -297,7 +310,9 @@ impl Cycle<'_> {
     fn fill(&mut self, order: &Order, balances: &[Balance], look: u32) -> Result<Placed, Failure> {
         let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
         let client_id = self.journal.next_id(now);
-        let held = |coin: &str| balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total);
+        let held = |coin: &str| {
+            balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
+        };
         let (had, cash) = (held(&order.coin), held(&self.config.quote));
         let mut refusal = String::new();
         for send in 0..SENDS {
@@ -312,8 +327,12 @@ impl Cycle<'_> {
                     refusal.clone_from(&error.message);
                     match error.kind {
                         // The exchange has a record of what it refused: look whether the refusal is all there is to it.
-                        Kind::Refused { with_id: true } => self.follow(&client_id, order, at - EXPIRY_MARGIN_MS, false)?.or_else(|| Some(never_placed())),
-                        Kind::Refused { with_id: false } | Kind::NotAuthorised | Kind::Clock | Kind::NoSuchOrder => Some(never_placed()),
+                        Kind::Refused { with_id: true } => self
+                            .follow(&client_id, order, at - EXPIRY_MARGIN_MS, false)?
+                            .or_else(|| Some(never_placed())),
+                        Kind::Refused { with_id: false } | Kind::NotAuthorised | Kind::Clock | Kind::NoSuchOrder => {
+                            Some(never_placed())
+                        }
                         Kind::RateLimited | Kind::Unreachable => None,
                         Kind::Duplicate => self.follow(&client_id, order, expires, true)?,
                         Kind::Unknown | Kind::Garbled => {
@@ -326,7 +345,8 @@ impl Cycle<'_> {
             if let Some(state) = state {
                 self.conclude(&client_id, order, &state)?;
                 let refused = sent.is_err() && state.filled_quantity == Quantity::ZERO || state.status == "REJECTED";
-                let refused = refused.then(|| if refusal.is_empty() { "the exchange rejected it".to_string() } else { refusal });
+                let refused =
+                    refused.then(|| if refusal.is_empty() { "the exchange rejected it".to_string() } else { refusal });
                 return Ok(Placed { order: order.clone(), client_id, state, refused });
             }
             if send + 1 < SENDS {
@@ -347,7 +367,13 @@ impl Cycle<'_> {
 
     /// Asks for an order by our id until it has ended. `None`: it is certain that it was never placed and never will be, because the
     /// exchange does not know it and could not accept it any more. With `received` the exchange has confirmed it, so it exists.
-    fn follow(&mut self, client_id: &str, order: &Order, expires: Millis, received: bool) -> Result<Option<OrderState>, Failure> {
+    fn follow(
+        &mut self,
+        client_id: &str,
+        order: &Order,
+        expires: Millis,
+        received: bool,
+    ) -> Result<Option<OrderState>, Failure> {
         let start = self.clock.elapsed();
         let (mut pause, mut asked, mut cancelled) = (500, 0, false);
         let mut trouble;
@@ -389,7 +415,9 @@ impl Cycle<'_> {
     /// What balances must show of the orders of the last look that had any: what was bought, or else what the sells brought.
     fn expected_from_journal(&self) -> Vec<Expected> {
         let orders = &self.journal.state.orders;
-        let Some((last, _)) = orders.iter().rev().find(|(_, fill)| fill.is_some_and(|fill| fill.quantity > Quantity::ZERO)) else {
+        let Some((last, _)) =
+            orders.iter().rev().find(|(_, fill)| fill.is_some_and(|fill| fill.quantity > Quantity::ZERO))
+        else {
             return Vec::new();
         };
         let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
@@ -397,7 +425,8 @@ impl Cycle<'_> {
             return Vec::new();
         }
         let mut expected: Vec<Expected> = Vec::new();
-        let of_look = orders.iter().filter(|(intent, _)| intent.look == last.look && intent.order.side == last.order.side);
+        let of_look =
+            orders.iter().filter(|(intent, _)| intent.look == last.look && intent.order.side == last.order.side);
         for (intent, fill) in of_look {
             let Some(Fill { quantity, value }) = *fill else { continue };
             let (coin, had, gain) = match intent.order.side {
@@ -422,7 +451,9 @@ impl Cycle<'_> {
         loop {
             let balances = self.exchange.balances()?;
             reads += 1;
-            let held = |coin: &str| balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total);
+            let held = |coin: &str| {
+                balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
+            };
             let lags = |expected: &&Expected| {
                 expected.gain > Quantity::ZERO
                     && expected.gain.percent(shown).is_none_or(|gain| held(&expected.coin) < expected.had + gain)
@@ -456,12 +487,16 @@ impl Cycle<'_> {
         if plan.buys.is_empty() || plan.sells.is_empty() {
             return Ok((plan.buys.clone(), before));
         }
-        let sold = self.journal.state.orders.iter().any(|(intent, fill)| {
-            intent.look == look && fill.is_some_and(|fill| fill.quantity > Quantity::ZERO)
-        });
+        let sold = self
+            .journal
+            .state
+            .orders
+            .iter()
+            .any(|(intent, fill)| intent.look == look && fill.is_some_and(|fill| fill.quantity > Quantity::ZERO));
         let balances = if sold { self.settled(&self.expected_from_journal())? } else { before };
         let cash = balances.iter().find(|balance| balance.coin == self.config.quote);
-        let (total, free) = cash.map_or((Value::ZERO, Value::ZERO), |cash| (cash.total.as_value(), (cash.total - cash.locked).as_value()));
+        let (total, free) = cash
+            .map_or((Value::ZERO, Value::ZERO), |cash| (cash.total.as_value(), (cash.total - cash.locked).as_value()));
         let reserve = self.config.cash_reserve;
         let spendable = total.minus_or_zero(reserve + plan.keep).min(free.minus_or_zero(reserve));
         let funds = spendable.without_cost(self.exchange.fee()).unwrap_or(Value::ZERO);
@@ -469,15 +504,25 @@ impl Cycle<'_> {
         if wanted <= funds {
             return Ok((plan.buys.clone(), balances));
         }
-        self.log.detail(&format!("buys are cut from {} to {} {}", wanted.rounded(2), funds.rounded(2), self.config.quote));
+        self.log.detail(&format!(
+            "buys are cut from {} to {} {}",
+            wanted.rounded(2),
+            funds.rounded(2),
+            self.config.quote
+        ));
         let share = Share::of(funds, wanted);
         let bounds = Rules::new(self.config, self.exchange.fee(), self.force, false).bounds;
         let mut buys = Vec::new();
         for buy in &plan.buys {
             let holding = portfolio.holdings.iter().find(|holding| holding.coin == buy.coin);
-            let cut = holding.map(|holding| holding.market.buy(buy.value.share(share), holding.quote.ask, bounds)).unwrap_or_default();
+            let cut = holding
+                .map(|holding| holding.market.buy(buy.value.share(share), holding.quote.ask, bounds))
+                .unwrap_or_default();
             if cut.is_empty() {
-                self.log.say(&format!("{}: not bought: what the sells brought is not enough for its smallest order", buy.coin));
+                self.log.say(&format!(
+                    "{}: not bought: what the sells brought is not enough for its smallest order",
+                    buy.coin
+                ));
             }
             buys.extend(cut);
         }
@@ -517,8 +562,10 @@ fn weights(portfolio: &Portfolio) -> String {
     const SHOWN_COINS: usize = 8;
     let cash = (&portfolio.cash.coin, portfolio.cash.total);
     let coins = portfolio.holdings.iter().map(|holding| (&holding.coin, holding.value)).chain([cash]);
-    let words: Vec<String> =
-        coins.take(SHOWN_COINS).map(|(coin, value)| format!("{coin} {} %", portfolio.weight(value).rounded(2))).collect();
+    let words: Vec<String> = coins
+        .take(SHOWN_COINS)
+        .map(|(coin, value)| format!("{coin} {} %", portfolio.weight(value).rounded(2)))
+        .collect();
     let more = (portfolio.holdings.len() + 1).saturating_sub(SHOWN_COINS);
     if more > 0 { format!("{} and {more} more", words.join(", ")) } else { words.join(", ") }
 }

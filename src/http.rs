@@ -76,10 +76,13 @@ impl<'a> Http<'a> {
             .send_lazy();
         let end = self.clock.elapsed();
         let reply = sent.map_err(|error| self.failure(path, &error))?;
-        let status = u16::try_from(reply.status_code).unwrap_or(0);
+        let status = reply.status_code;
         self.log.detail(&format!("{path}: http {status} after {} ms", end - start));
         if (300..400).contains(&status) {
-            return Err(Failure { not_sent: false, message: format!("{path}: redirected elsewhere (http {status}), not followed") });
+            return Err(Failure {
+                not_sent: false,
+                message: format!("{path}: redirected elsewhere (http {status}), not followed"),
+            });
         }
         let date = reply.header("date").and_then(http_date);
         let announced = if reply.header("transfer-encoding").is_some() { None } else { reply.header("content-length") };
@@ -94,7 +97,9 @@ impl<'a> Http<'a> {
             minreq::Error::IoError(io) => (
                 matches!(
                     io.kind(),
-                    io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+                    io::ErrorKind::ConnectionRefused
+                        | io::ErrorKind::HostUnreachable
+                        | io::ErrorKind::NetworkUnreachable
                 ),
                 io.to_string(),
             ),

@@ -276,10 +276,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it is no object, or what `member` returns.
-    pub fn object(
-        &mut self,
-        member: &mut dyn FnMut(&mut Reader<'a>, &str) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn object(&mut self, member: &mut dyn FnMut(&mut Reader<'a>, &str) -> Result<(), Error>) -> Result<(), Error> {
         if self.state.tok != DeJsonTok::CurlyOpen {
             return Err(self.error("an object in curly brackets is missing"));
         }
@@ -445,7 +442,11 @@ impl Cutter<'_> {
         if !self.in_string && self.in_list && self.depth == 3 && byte == b'{' {
             self.in_row = true;
         }
-        if self.in_row { self.row.push(byte) } else { self.rest.push(byte) }
+        if self.in_row {
+            self.row.push(byte)
+        } else {
+            self.rest.push(byte)
+        }
         if self.in_string {
             match byte {
                 _ if self.escaped => self.escaped = false,

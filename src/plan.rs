@@ -118,7 +118,11 @@ impl Standing {
             (Restore::Half, true) => total.percent(target + band.half())?,
             (Restore::Half, false) => total.percent_up(target - target.min(band.half()))?,
             (Restore::Edge, true) => (total - costs).percent(target + band)?.max(at_target),
-            (Restore::Edge, false) => lower.min(at_target),
+            (Restore::Edge, false) => {
+                // What a buy brings is less by its fee and half the spread; as much again is bought.
+                let cost = lower.minus_or_zero(value).percent_up(rules.fee + rules.fee)?;
+                (lower + cost).min(at_target)
+            }
         };
         let out = value > upper || value < lower || (rules.force && value != at_target);
         // Past its restore point already, though not past its edge: nothing to do.
@@ -212,7 +216,13 @@ impl<'a> Draft<'a> {
             if wanted < min || wanted == Value::ZERO {
                 if !self.rules.force {
                     let way = if above > Value::ZERO { "sell" } else { "buy" };
-                    self.skip(&holding.coin, format!("out of its band, but the order to {way} is worth {} {quote}, less than {min}", wanted.rounded(2)));
+                    self.skip(
+                        &holding.coin,
+                        format!(
+                            "out of its band, but the order to {way} is worth {} {quote}, less than {min}",
+                            wanted.rounded(2)
+                        ),
+                    );
                 }
                 continue;
             }
@@ -220,10 +230,16 @@ impl<'a> Draft<'a> {
             if !holding.market.tradable {
                 self.skip(&holding.coin, format!("out of its band, but {} takes no orders now", holding.market.symbol));
             } else if amount < min {
-                self.skip(&holding.coin, format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total));
+                self.skip(
+                    &holding.coin,
+                    format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total),
+                );
             } else {
                 if amount < wanted {
-                    self.skip(&holding.coin, format!("sold in part: only {} of {} is free", holding.free, holding.total));
+                    self.skip(
+                        &holding.coin,
+                        format!("sold in part: only {} of {} is free", holding.free, holding.total),
+                    );
                 }
                 let side = if above > Value::ZERO { &mut self.sells } else { &mut self.buys };
                 if let Some(slot) = side.get_mut(at) {
@@ -336,7 +352,8 @@ impl<'a> Draft<'a> {
     fn sell_all(&mut self) {
         for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
             let min = holding.minimum(self.rules.bounds);
-            let sell = if holding.market.tradable && holding.free_value >= min { holding.free_value } else { Value::ZERO };
+            let sell =
+                if holding.market.tradable && holding.free_value >= min { holding.free_value } else { Value::ZERO };
             let buy = standing.target.minus_or_zero(holding.value - sell);
             let buy = if holding.market.tradable && buy >= min { buy } else { Value::ZERO };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
@@ -364,7 +381,10 @@ impl<'a> Draft<'a> {
                 let quote = &portfolio.cash.coin;
                 self.skipped.push(Skip {
                     coin: holding.coin.clone(),
-                    reason: format!("no order: what can pay for it, {} {quote} for all buys, leaves less than {min} {quote}", funds.rounded(2)),
+                    reason: format!(
+                        "no order: what can pay for it, {} {quote} for all buys, leaves less than {min} {quote}",
+                        funds.rounded(2)
+                    ),
                 });
             }
         }
@@ -388,7 +408,8 @@ impl<'a> Draft<'a> {
             let market = &holding.market;
             if *sell > Value::ZERO {
                 let all = *sell >= holding.free_value;
-                let quantity = if all { holding.free } else { market.quantity_worth(*sell, holding.price).min(holding.free) };
+                let quantity =
+                    if all { holding.free } else { market.quantity_worth(*sell, holding.price).min(holding.free) };
                 let orders = market.sell(quantity, holding.price, rules.bounds);
                 if orders.is_empty() {
                     skipped.push(no_size(holding, *sell, rules));
@@ -403,8 +424,8 @@ impl<'a> Draft<'a> {
                 plan.buys.extend(orders);
             }
         }
-        plan.sells.sort_by(|a, b| b.value.cmp(&a.value));
-        plan.buys.sort_by(|a, b| b.value.cmp(&a.value));
+        plan.sells.sort_by_key(|order| core::cmp::Reverse(order.value));
+        plan.buys.sort_by_key(|order| core::cmp::Reverse(order.value));
         plan.skipped = skipped;
         Some(plan)
     }

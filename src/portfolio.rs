@@ -85,7 +85,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::NoMarket(coin, quote) => {
-                write!(f, "{coin} does not trade against {quote} at this exchange; change \"quote\" or take {coin} out of the allocation")
+                write!(
+                    f,
+                    "{coin} does not trade against {quote} at this exchange; change \"quote\" or take {coin} out of the allocation"
+                )
             }
             Error::Price(coin, why) => write!(f, "the price of {coin} is not believed: {why}"),
             Error::Balance(coin, why) => write!(f, "the balance of {coin} is not believed: {why}"),
@@ -118,11 +121,7 @@ impl Portfolio {
     ///
     /// # Errors
     /// The first coin whose market, price or balance cannot be relied on.
-    pub fn new(
-        config: &Config,
-        balances: &[Balance],
-        listings: &BTreeMap<Coin, Listing>,
-    ) -> Result<Portfolio, Error> {
+    pub fn new(config: &Config, balances: &[Balance], listings: &BTreeMap<Coin, Listing>) -> Result<Portfolio, Error> {
         let mut held: BTreeMap<&str, &Balance> = BTreeMap::new();
         for balance in balances {
             check(balance)?;

@@ -45,7 +45,9 @@ impl When {
     pub fn parse(text: &str) -> Result<When, String> {
         let wrong = || {
             let text: String = text.chars().take(40).filter(|letter| !letter.is_control()).collect();
-            format!("\"{text}\" is not understood; write \"sunday 00:00\" (any weekday), \"daily 06:30\" or \"every 6h\" (s, m, h, d)")
+            format!(
+                "\"{text}\" is not understood; write \"sunday 00:00\" (any weekday), \"daily 06:30\" or \"every 6h\" (s, m, h, d)"
+            )
         };
         let (word, rest) = text.split_once(' ').ok_or_else(wrong)?;
         let when = match word {
@@ -141,7 +143,12 @@ impl Schedule {
         let weekday = usize::try_from((day + 3).rem_euclid(7)).ok().and_then(|day| WEEKDAYS.get(day));
         let zone = match self.offset_s {
             0 => "UTC".to_string(),
-            offset => format!("UTC{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, offset.abs() / 3600, offset.abs() / 60 % 60),
+            offset => format!(
+                "UTC{}{:02}:{:02}",
+                if offset < 0 { '-' } else { '+' },
+                offset.abs() / 3600,
+                offset.abs() / 60 % 60
+            ),
         };
         format!("{} {} {zone}", weekday.unwrap_or(&""), stamp(time, self.offset_s))
     }

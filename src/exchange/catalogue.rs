@@ -14,6 +14,9 @@ use std::path::PathBuf;
 /// Rules older than this are read again: ticks and minimums change by announcement, days ahead.
 const MOST_AGE_MS: Millis = 24 * 3600 * 1000;
 
+/// The exchange's clock is known to a second, ours perhaps to less.
+const CLOCK_ERROR_MS: Millis = 60_000;
+
 /// One instrument as the exchange describes it; order values in US dollars, as it counts them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Instrument {
@@ -90,7 +93,7 @@ impl Cache {
             })
             .ok()?;
         let age = now.saturating_sub(at);
-        if subject != self.subject || !(0..=MOST_AGE_MS).contains(&age) {
+        if subject != self.subject || !(-CLOCK_ERROR_MS..=MOST_AGE_MS).contains(&age) {
             return None;
         }
         let coins = lines.map(|line| store::unseal(line).and_then(read_coin)).collect::<Option<Instruments>>()?;

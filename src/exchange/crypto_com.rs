@@ -100,7 +100,8 @@ impl<'a> CryptoCom<'a> {
 
     fn private_once(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
         let credentials = self.credentials.as_ref();
-        let credentials = credentials.ok_or_else(|| Error::new(Kind::NotAuthorised, format!("{method}: there is no API key")))?;
+        let credentials =
+            credentials.ok_or_else(|| Error::new(Kind::NotAuthorised, format!("{method}: there is no API key")))?;
         let nonce = (self.now() - NONCE_AGE_MS).to_string();
         let sig = credentials.sign_crypto_com(method, &nonce, params, &nonce);
         let body = Object::new()
@@ -142,10 +143,11 @@ impl<'a> CryptoCom<'a> {
     /// Reads a public list as a stream, row by row, once.
     fn list(&mut self, path: &str, name: &str, row: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<(), Error> {
         let mut reply = self.request(path, None, MOST_LIST_BYTES)?;
-        let rest = json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, row).map_err(|error| match error {
-            RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
-            RowsError::Garbled(why) => unreadable(path, reply.status, &why),
-        })?;
+        let rest =
+            json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, row).map_err(|error| match error {
+                RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
+                RowsError::Garbled(why) => unreadable(path, reply.status, &why),
+            })?;
         judge(path, reply.status, &rest)
     }
 
@@ -162,10 +164,14 @@ impl<'a> CryptoCom<'a> {
         })?;
         self.list("public/get-risk-parameters", "base_currency_config", &mut |row| {
             let row = Row::read(row)?;
-            let Some(Some(rules)) = row.get("instrument_name").and_then(|coin| rules.get_mut(coin)) else { return Ok(()) };
+            let Some(Some(rules)) = row.get("instrument_name").and_then(|coin| rules.get_mut(coin)) else {
+                return Ok(());
+            };
             let value = |key: &str| match row.get(key) {
                 None => Ok(None),
-                Some(text) => Value::parse(text).map(Some).ok_or_else(|| format!("{key} {text} of {} cannot be read", rules.symbol)),
+                Some(text) => Value::parse(text)
+                    .map(Some)
+                    .ok_or_else(|| format!("{key} {text} of {} cannot be read", rules.symbol)),
             };
             let (min, max) = (value("min_order_notional_usd")?, value("max_order_notional_usd")?);
             rules.min_usd = min.unwrap_or(MIN_USD).max(MIN_USD);
@@ -217,10 +223,8 @@ impl Exchange for CryptoCom<'_> {
     fn listings(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Listing>, Error> {
         self.know(coins)?;
         let dollar_symbol = format!("{}_USD", self.quote);
-        let rules: Vec<(Coin, Instrument)> = coins
-            .iter()
-            .filter_map(|coin| Some((coin.clone(), self.instruments.get(coin)?.clone()?)))
-            .collect();
+        let rules: Vec<(Coin, Instrument)> =
+            coins.iter().filter_map(|coin| Some((coin.clone(), self.instruments.get(coin)?.clone()?))).collect();
         let mut wanted: Vec<&str> = rules.iter().map(|(_, rules)| rules.symbol.as_str()).collect();
         wanted.push(&dollar_symbol);
         wanted.sort_unstable();
@@ -236,14 +240,18 @@ impl Exchange for CryptoCom<'_> {
             Some(quote) if quote.bid > Price::ZERO => quote.bid,
             _ if DOLLARS.contains(&self.quote.as_str()) => Price::ONE,
             _ => {
-                let why = format!("there is no price {dollar_symbol}, so the exchange's minimum cannot be told in {}", self.quote);
+                let why = format!(
+                    "there is no price {dollar_symbol}, so the exchange's minimum cannot be told in {}",
+                    self.quote
+                );
                 return Err(Error::new(Kind::Garbled, why));
             }
         };
         let mut listings = BTreeMap::new();
         for (coin, rules) in rules {
             let market = rules.market(&coin, usd);
-            let market = market.ok_or_else(|| Error::new(Kind::Garbled, format!("the rules of {coin} are too large to count")))?;
+            let market = market
+                .ok_or_else(|| Error::new(Kind::Garbled, format!("the rules of {coin} are too large to count")))?;
             let quote = quotes.get(&rules.symbol).copied();
             listings.insert(coin, Listing { market, quote });
         }
@@ -351,7 +359,8 @@ impl Exchange for CryptoCom<'_> {
             return Err(garbled("the answer is about another order"));
         }
         let status = row.get("status").ok_or_else(|| garbled("the answer has no status"))?;
-        let quantity = row.get("cumulative_quantity").and_then(Quantity::parse).filter(|filled| *filled >= Quantity::ZERO);
+        let quantity =
+            row.get("cumulative_quantity").and_then(Quantity::parse).filter(|filled| *filled >= Quantity::ZERO);
         let value = row.get("cumulative_value").and_then(Value::parse).filter(|filled| *filled >= Value::ZERO);
         Ok(Some(OrderState {
             order_id: row.get("order_id").unwrap_or_default().to_string(),
@@ -471,9 +480,15 @@ fn read_account(reader: &mut Reader<'_>, balances: &mut Vec<Balance>) -> Result<
                 let row = Row::from(reader)?;
                 let coin = row.get("instrument_name").ok_or_else(|| reader.error("a balance has no name"))?;
                 let amount = |key: &str| {
-                    row.get(key).and_then(Quantity::parse).ok_or_else(|| reader.error(format!("{key} of {coin} is missing or no amount")))
+                    row.get(key)
+                        .and_then(Quantity::parse)
+                        .ok_or_else(|| reader.error(format!("{key} of {coin} is missing or no amount")))
                 };
-                balances.push(Balance { coin: coin.to_string(), total: amount("quantity")?, locked: amount("reserved_qty")? });
+                balances.push(Balance {
+                    coin: coin.to_string(),
+                    total: amount("quantity")?,
+                    locked: amount("reserved_qty")?,
+                });
                 Ok(())
             })
         }
@@ -501,7 +516,13 @@ fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
                 Ok(())
             }
             ("message", _) => {
-                message = reader.scalar()?.unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(80).collect();
+                message = reader
+                    .scalar()?
+                    .unwrap_or_default()
+                    .chars()
+                    .filter(|letter| !letter.is_control())
+                    .take(80)
+                    .collect();
                 Ok(())
             }
             ("result", Next::Object) => reader.object(&mut |reader, key| {

@@ -98,7 +98,12 @@ impl<'a> Paper<'a> {
             Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
         };
         let account = read(&text).map_err(|error| {
-            format!("{}:{}: {}; correct it, or remove the file to begin with a new demo", path.display(), error.line, error.message)
+            format!(
+                "{}:{}: {}; correct it, or remove the file to begin with a new demo",
+                path.display(),
+                error.line,
+                error.message
+            )
         })?;
         let live = account.prices.is_none().then(live);
         let paper = Paper { clock, path, quote: config.quote.clone(), account, live, listings: BTreeMap::new() };
@@ -237,7 +242,8 @@ impl Exchange for Paper<'_> {
 /// An account worth 10,000 that is out of balance: a tenth in cash, more of the first coins than of the last. Also the coins whose
 /// price is made up.
 fn demo(config: &Config) -> (Account, Vec<Coin>) {
-    let coins: Vec<&Coin> = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).collect();
+    let coins: Vec<&Coin> =
+        config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).collect();
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };
     let (mut prices, mut made_up) = (BTreeMap::new(), Vec::new());
     let shares = coins.len() * (coins.len() + 1) / 2;
@@ -276,48 +282,46 @@ fn welcome(path: &Path, quote: &str, made_up: &[Coin]) -> String {
 fn read(text: &str) -> Result<Account, JsonError> {
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };
     let (mut balances, mut prices) = (false, false);
-    Reader::new(text)?.object(&mut |reader, key| {
-        match key {
-            "balances" => {
-                balances = true;
-                reader.object(&mut |reader, coin| {
-                    let amount = amount(reader, coin, Quantity::parse)?;
-                    account.balances.insert(coin.to_string(), amount);
-                    Ok(())
-                })
-            }
-            "prices" if reader.next() == Next::Text => {
-                prices = true;
-                let line = reader.line();
-                match reader.text()?.as_str() {
-                    "live" => Ok(()),
-                    _ => Err(JsonError::at(line, "prices: it must be \"live\" or an object of coins")),
-                }
-            }
-            "prices" => {
-                prices = true;
-                let mut all = BTreeMap::new();
-                reader.object(&mut |reader, coin| {
-                    all.insert(coin.to_string(), read_price(reader, coin)?);
-                    Ok(())
-                })?;
-                account.prices = Some(all);
+    Reader::new(text)?.object(&mut |reader, key| match key {
+        "balances" => {
+            balances = true;
+            reader.object(&mut |reader, coin| {
+                let amount = amount(reader, coin, Quantity::parse)?;
+                account.balances.insert(coin.to_string(), amount);
                 Ok(())
-            }
-            "fee" => {
-                let line = reader.line();
-                account.fee = amount(reader, "fee", Percent::parse)?;
-                match account.fee < Percent::parse("50").unwrap_or_default() {
-                    true => Ok(()),
-                    false => Err(JsonError::at(line, "fee: it is in percent and below 50")),
-                }
-            }
-            "orders" => reader.array(&mut |reader| {
-                account.orders.push(read_order(reader)?);
-                Ok(())
-            }),
-            _ => Err(reader.error(format!("{key}: the key is unknown; allowed are balances, prices, fee, orders"))),
+            })
         }
+        "prices" if reader.next() == Next::Text => {
+            prices = true;
+            let line = reader.line();
+            match reader.text()?.as_str() {
+                "live" => Ok(()),
+                _ => Err(JsonError::at(line, "prices: it must be \"live\" or an object of coins")),
+            }
+        }
+        "prices" => {
+            prices = true;
+            let mut all = BTreeMap::new();
+            reader.object(&mut |reader, coin| {
+                all.insert(coin.to_string(), read_price(reader, coin)?);
+                Ok(())
+            })?;
+            account.prices = Some(all);
+            Ok(())
+        }
+        "fee" => {
+            let line = reader.line();
+            account.fee = amount(reader, "fee", Percent::parse)?;
+            match account.fee < Percent::parse("50").unwrap_or_default() {
+                true => Ok(()),
+                false => Err(JsonError::at(line, "fee: it is in percent and below 50")),
+            }
+        }
+        "orders" => reader.array(&mut |reader| {
+            account.orders.push(read_order(reader)?);
+            Ok(())
+        }),
+        _ => Err(reader.error(format!("{key}: the key is unknown; allowed are balances, prices, fee, orders"))),
     })?;
     match (balances, prices) {
         (true, true) => Ok(account),
@@ -326,7 +330,11 @@ fn read(text: &str) -> Result<Account, JsonError> {
 }
 
 /// A text or a number that is an amount from zero up.
-fn amount<T: PartialOrd + Default>(reader: &mut Reader<'_>, name: &str, parse: fn(&str) -> Option<T>) -> Result<T, JsonError> {
+fn amount<T: PartialOrd + Default>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    parse: fn(&str) -> Option<T>,
+) -> Result<T, JsonError> {
     let line = reader.line();
     let text = reader.scalar()?;
     let amount = text.as_deref().and_then(parse).filter(|amount| *amount >= T::default());
@@ -385,7 +393,7 @@ fn write(account: &Account) -> String {
                     .text("tick", &priced.tick.to_string());
                 (coin, price.end())
             });
-            lines.fold(Object::new(), |all, (coin, price)| all.raw(&format!("{coin}"), &price)).end()
+            lines.fold(Object::new(), |all, (coin, price)| all.raw(coin, &price)).end()
         }
     };
     let orders = json::list(account.orders.iter().map(|(client_id, state)| {

@@ -32,13 +32,8 @@ pub fn risk_parameters(world: &World) -> String {
         row[0] = row[0].or(market.min_usd);
         row[1] = row[1].or(market.max_usd);
     }
-    let rows: Vec<_> = limits
-        .iter()
-        .map(|(coin, [min, max])| risk(coin, *min, *max))
-        .collect();
-    let swap = Row::new()
-        .text("instrument_name", "BTCUSD-PERP")
-        .text("unit_margin_rate", "7.0");
+    let rows: Vec<_> = limits.iter().map(|(coin, [min, max])| risk(coin, *min, *max)).collect();
+    let swap = Row::new().text("instrument_name", "BTCUSD-PERP").text("unit_margin_rate", "7.0");
     Row::new()
         .text("default_max_product_leverage_for_spot", "1.0")
         .text("default_unit_margin_rate", "0.05")
@@ -112,8 +107,7 @@ fn made_up(number: usize) -> Market {
     let scale = 10_u64.pow(decimals as u32);
     let bid = dec(&format!("{}.{:0decimals$}", units / scale, units % scale));
     let tick = dec(&format!("0.{:0decimals$}", 1));
-    let (qty_tick, quantity_decimals) =
-        [("0.00001", 5), ("0.1", 1), ("1", 0), ("10000", 0)][number % 4];
+    let (qty_tick, quantity_decimals) = [("0.00001", 5), ("0.1", 1), ("1", 0), ("10000", 0)][number % 4];
     Market {
         symbol,
         base,
@@ -132,12 +126,7 @@ fn made_up(number: usize) -> Market {
 }
 
 fn instrument(world: &World, market: &Market) -> String {
-    let Market {
-        symbol,
-        base,
-        quote,
-        ..
-    } = market;
+    let Market { symbol, base, quote, .. } = market;
     let spot = !symbol.contains('-');
     let (kind, display) = match spot {
         true => ("CCY_PAIR", format!("{base}/{quote}")),
@@ -159,31 +148,21 @@ fn instrument(world: &World, market: &Market) -> String {
         .raw("expiry_timestamp_ms", 0)
         .raw("beta_product", false);
     if !spot {
-        row = row
-            .text("underlying_symbol", format!("{base}USD-INDEX"))
-            .text("contract_size", 1);
+        row = row.text("underlying_symbol", format!("{base}USD-INDEX")).text("contract_size", 1);
     }
     if !symbol.contains('@') {
         row = row.text("product_type", "DIGITAL_CURRENCIES");
     }
     if world.markets.contains_key(symbol) {
         // A field nobody has heard of, holding names everybody knows.
-        row = row.raw(
-            "session",
-            r#"{"symbol":"X_Y","tradable":false,"qty_tick_size":["9",null]}"#,
-        );
+        row = row.raw("session", r#"{"symbol":"X_Y","tradable":false,"qty_tick_size":["9",null]}"#);
     }
-    row.raw("margin_buy_enabled", false)
-        .raw("margin_sell_enabled", false)
-        .end()
+    row.raw("margin_buy_enabled", false).raw("margin_sell_enabled", false).end()
 }
 
 fn ticker(world: &World, market: &Market) -> String {
     let price = |price: Option<Dec>| match price {
-        Some(price) => format!(
-            "\"{}\"",
-            price.fixed(price.places().max(market.quote_decimals))
-        ),
+        Some(price) => format!("\"{}\"", price.fixed(price.places().max(market.quote_decimals))),
         None => "null".to_string(),
     };
     let seen = market.last.or(market.mid()).or(Some(Dec::ZERO));
@@ -196,33 +175,15 @@ fn ticker(world: &World, market: &Market) -> String {
         .text("vv", "50184158.41")
         .text("c", "-0.0041");
     if world.markets.contains_key(&market.symbol) {
-        row = row.raw(
-            "depth",
-            r#"{"b":"0.1","k":"0.2","a":null,"levels":[["1","2"]]}"#,
-        );
+        row = row.raw("depth", r#"{"b":"0.1","k":"0.2","a":null,"levels":[["1","2"]]}"#);
     }
-    let interest = if market.quote_decimals.is_multiple_of(3) {
-        "null"
-    } else {
-        "\"0\""
-    };
-    row.raw("b", price(market.bid))
-        .raw("k", price(market.ask))
-        .raw("oi", interest)
-        .raw("t", world.now_ms())
-        .end()
+    let interest = if market.quote_decimals.is_multiple_of(3) { "null" } else { "\"0\"" };
+    row.raw("b", price(market.bid)).raw("k", price(market.ask)).raw("oi", interest).raw("t", world.now_ms()).end()
 }
 
 fn risk(coin: &str, min: Option<Dec>, max: Option<Dec>) -> String {
-    let row = Row::new()
-        .text("instrument_name", coin)
-        .text("minimum_haircut", "0")
-        .text("unit_margin_rate", "0.00025");
-    let limits = [
-        ("order_limit", max),
-        ("max_order_notional_usd", max),
-        ("min_order_notional_usd", min),
-    ];
+    let row = Row::new().text("instrument_name", coin).text("minimum_haircut", "0").text("unit_margin_rate", "0.00025");
+    let limits = [("order_limit", max), ("max_order_notional_usd", max), ("min_order_notional_usd", min)];
     let told = |row: Row, (name, limit): (&str, Option<Dec>)| match limit {
         Some(limit) => row.text(name, limit.fixed(limit.places().max(1))),
         None => row,

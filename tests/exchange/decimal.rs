@@ -78,9 +78,7 @@ impl Dec {
 
     /// How many decimal places it needs.
     pub fn places(self) -> usize {
-        (0..PLACES)
-            .find(|&places| self.floor_places(places) == self)
-            .unwrap_or(PLACES)
+        (0..PLACES).find(|&places| self.floor_places(places) == self).unwrap_or(PLACES)
     }
 
     /// Printed with exactly so many places, rounded down: `1.00000`.

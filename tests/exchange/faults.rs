@@ -25,20 +25,12 @@ pub struct Fault {
 impl Fault {
     /// Acts on the next matching request only.
     pub fn once(method: &str, act: Act) -> Fault {
-        Fault {
-            method: method.into(),
-            skip: 0,
-            times: 1,
-            act,
-        }
+        Fault { method: method.into(), skip: 0, times: 1, act }
     }
 
     /// Acts on every matching request.
     pub fn always(method: &str, act: Act) -> Fault {
-        Fault {
-            times: u32::MAX,
-            ..Fault::once(method, act)
-        }
+        Fault { times: u32::MAX, ..Fault::once(method, act) }
     }
 
     /// Lets the first `skip` matching requests pass.
@@ -74,17 +66,9 @@ pub enum Act {
     /// Process, answer with this.
     ReplyAfter { status: u16, body: String },
     /// Refuse without processing: an error envelope without a result.
-    Code {
-        status: u16,
-        code: i64,
-        message: String,
-    },
+    Code { status: u16, code: i64, message: String },
     /// Record the order as REJECTED; the answer has the code and a result with the order's id.
-    RejectWithId {
-        status: u16,
-        code: i64,
-        message: String,
-    },
+    RejectWithId { status: u16, code: i64, message: String },
     /// Process at once, answer late.
     Delay { ms: u64 },
     /// Close now, process so much later; the nonce is judged then.
@@ -96,10 +80,7 @@ pub enum Act {
     /// Process; the right answer, head included, one byte each so many ms (for 60 s at most).
     Drip { ms: u64 },
     /// Call `f`, then lose the request (`before`); or process it, call `f`, and lose the answer.
-    Call {
-        before: bool,
-        f: Arc<dyn Fn() + Send + Sync>,
-    },
+    Call { before: bool, f: Arc<dyn Fn() + Send + Sync> },
     /// The right answer, in chunked transfer encoding.
     Chunked,
 }
@@ -128,11 +109,7 @@ fn known(act: Option<&Act>) -> Known {
 
 /// The first fault that matches and whose counters allow it; counts down.
 pub fn choose(world: &mut World, method: &str) -> Option<Act> {
-    for fault in world
-        .faults
-        .iter_mut()
-        .filter(|f| f.times > 0 && f.matches(method))
-    {
+    for fault in world.faults.iter_mut().filter(|f| f.times > 0 && f.matches(method)) {
         if fault.skip > 0 {
             fault.skip -= 1;
             continue;
@@ -171,12 +148,7 @@ pub fn watch(world: &mut World, method: &str, client_oid: Option<&str>, act: Opt
 /// Processes and answers one request the way `act` says.
 pub fn play(shared: &Shared, incoming: &Incoming, act: Option<Act>, mut stream: Stream) {
     let process = |forced: Option<&Refusal>| venue::process(&mut shared.world(), incoming, forced);
-    let refusal = |status, code, message| Refusal {
-        status,
-        code,
-        message,
-        result: None,
-    };
+    let refusal = |status, code, message| Refusal { status, code, message, result: None };
     let mut frame = Frame::Whole;
     let mut reply = match act {
         None => process(None),
@@ -210,20 +182,9 @@ pub fn play(shared: &Shared, incoming: &Incoming, act: Option<Act>, mut stream: 
             process(None);
             Reply::json(status, body)
         }
-        Some(Act::Code {
-            status,
-            code,
-            message,
-        }) => venue::envelope(incoming, Err(refusal(status, code, message))),
-        Some(Act::RejectWithId {
-            status,
-            code,
-            message,
-        }) => process(Some(&refusal(status, code, message))),
-        Some(Act::Redirect { status, to }) => Reply {
-            location: Some(to),
-            ..Reply::html(status)
-        },
+        Some(Act::Code { status, code, message }) => venue::envelope(incoming, Err(refusal(status, code, message))),
+        Some(Act::RejectWithId { status, code, message }) => process(Some(&refusal(status, code, message))),
+        Some(Act::Redirect { status, to }) => Reply { location: Some(to), ..Reply::html(status) },
         Some(Act::Delay { ms }) => {
             let reply = process(None);
             thread::sleep(Duration::from_millis(ms));

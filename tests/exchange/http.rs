@@ -91,18 +91,8 @@ impl Incoming {
         let (verb, target) = (first.next()?.to_string(), first.next()?.to_string());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_string(), query.to_string());
-        let incoming = Incoming {
-            verb,
-            path,
-            query,
-            head,
-            body: Vec::new(),
-        };
-        let length = incoming
-            .header("content-length")
-            .unwrap_or("0")
-            .parse()
-            .ok()?;
+        let incoming = Incoming { verb, path, query, head, body: Vec::new() };
+        let length = incoming.header("content-length").unwrap_or("0").parse().ok()?;
         if length > BODY_MAX {
             return None;
         }
@@ -115,14 +105,8 @@ impl Incoming {
 
     /// A header's value, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self
-            .head
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_once(':'));
-        lines
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
     /// The size of the request on the wire, before encryption.
@@ -153,13 +137,7 @@ pub struct Reply {
 
 impl Reply {
     pub fn json(status: u16, body: String) -> Reply {
-        Reply {
-            status,
-            kind: "application/json",
-            body,
-            location: None,
-            date_s: None,
-        }
+        Reply { status, kind: "application/json", body, location: None, date_s: None }
     }
 
     /// The page a gateway puts up in front of the exchange.
@@ -170,10 +148,7 @@ impl Reply {
              <center><h1>{status} {name}</h1></center>\r\n<hr><center>cloudflare</center>\r\n\
              </body>\r\n</html>\r\n"
         );
-        Reply {
-            kind: "text/html",
-            ..Reply::json(status, body)
-        }
+        Reply { kind: "text/html", ..Reply::json(status, body) }
     }
 
     fn head(&self, length: &str) -> String {
@@ -184,10 +159,7 @@ impl Reply {
         if let Some(to) = &self.location {
             head += &format!("Location: {to}\r\n");
         }
-        head + &format!(
-            "Content-Type: {}\r\n{length}Connection: close\r\n\r\n",
-            self.kind
-        )
+        head + &format!("Content-Type: {}\r\n{length}Connection: close\r\n\r\n", self.kind)
     }
 
     /// Writes the answer in this frame, then ends the connection: in good order if it is whole.

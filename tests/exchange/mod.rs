@@ -10,17 +10,8 @@
 
 // Each test crate uses a part of this, and a stand-in that cannot go on says so by panicking.
 #![allow(dead_code, unused_imports)]
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::use_debug
-)]
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)]
 
 mod catalogue;
 mod decimal;
@@ -94,20 +85,12 @@ impl Exchange {
     pub fn start_at(world: World, port: u16, identity: Option<Identity>) -> io::Result<Exchange> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            world: Mutex::new(world),
-            stop: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared { world: Mutex::new(world), stop: AtomicBool::new(false) });
         let config = identity.map(tls::server);
         let tls = config.is_some();
         let served = Arc::clone(&shared);
         let acceptor = thread::spawn(move || accept(&listener, &served, config.as_ref()));
-        Ok(Exchange {
-            shared,
-            address,
-            tls,
-            acceptor: Some(acceptor),
-        })
+        Ok(Exchange { shared, address, tls, acceptor: Some(acceptor) })
     }
 
     /// The base URL a client is configured with.
@@ -149,9 +132,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, config: Option<&Arc<Serv
 /// One connection: one request, one answer.
 fn converse(shared: &Shared, tcp: TcpStream, config: Option<Arc<ServerConfig>>) {
     let patience = Some(Duration::from_secs(30));
-    let _ = tcp
-        .set_read_timeout(patience)
-        .and(tcp.set_write_timeout(patience));
+    let _ = tcp.set_read_timeout(patience).and(tcp.set_write_timeout(patience));
     let _ = tcp.set_nodelay(true);
     let mut stream = match config.map(ServerConnection::new) {
         None => http::Stream::Plain(tcp),

@@ -89,26 +89,17 @@ pub(super) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
 }
 
 /// `private/create-order`. With `forced`, a well-formed order is recorded as rejected for it.
-pub fn create(
-    world: &mut World,
-    params: &Params,
-    nonce: i64,
-    forced: Option<&Refusal>,
-) -> Result<String, Refusal> {
+pub fn create(world: &mut World, params: &Params, nonce: i64, forced: Option<&Refusal>) -> Result<String, Refusal> {
     let mut order = draft(world, params, nonce)?;
     let ack = order.ack();
     if let Some(refusal) = forced.cloned().or_else(|| limits(world, &order)) {
         order.status = Status::Rejected;
         order.code = refusal.code;
         world.orders.push(order);
-        return Err(Refusal {
-            result: Some(ack),
-            ..refusal
-        });
+        return Err(Refusal { result: Some(ack), ..refusal });
     }
     let wants_quote_fee = order.side == Side::Buy
-        && (world.fee_in == FeeIn::Quote
-            || text(params, "fee_instrument_name") == Some(&order.quote));
+        && (world.fee_in == FeeIn::Quote || text(params, "fee_instrument_name") == Some(&order.quote));
     accept(world, order, wants_quote_fee);
     Ok(ack)
 }
@@ -125,17 +116,11 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
         _ => return Err(Refusal::of(220)),
     };
     if text(params, "type") != Some("MARKET") {
-        world.violate(format!(
-            "order {oid} is not a MARKET order; others are not modelled"
-        ));
+        world.violate(format!("order {oid} is not a MARKET order; others are not modelled"));
         return Err(Refusal::of(218));
     }
     let symbol = text(params, "instrument_name").ok_or_else(|| Refusal::of(40004))?;
-    let market = world
-        .markets
-        .get(symbol)
-        .cloned()
-        .ok_or_else(|| Refusal::of(209))?;
+    let market = world.markets.get(symbol).cloned().ok_or_else(|| Refusal::of(209))?;
     if !market.tradable {
         return Err(Refusal::of(208));
     }
@@ -143,9 +128,7 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
     match (side, quantity, notional) {
         (Side::Sell, Some(_), None) | (Side::Buy, Some(_), None) | (Side::Buy, None, Some(_)) => {}
         _ => {
-            world.violate(format!(
-                "{side:?} order {oid} with quantity {quantity:?} and notional {notional:?}"
-            ));
+            world.violate(format!("{side:?} order {oid} with quantity {quantity:?} and notional {notional:?}"));
             return Err(Refusal::of(40004));
         }
     }
@@ -155,22 +138,13 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
             Some(size) => Ok(Some(size)),
             None => {
                 world.violate(format!("order {oid} of {symbol} with {name} {text:?}"));
-                Err(Refusal {
-                    message: "Invalid quantity format".into(),
-                    ..Refusal::of(213)
-                })
+                Err(Refusal { message: "Invalid quantity format".into(), ..Refusal::of(213) })
             }
         },
     };
     let quantity = sized("quantity", quantity, &|q| q.floor_to(market.qty_tick) == q)?;
-    let notional = sized("notional", notional, &|n| {
-        n.places() <= market.quote_decimals
-    })?;
-    let price = if side == Side::Buy {
-        market.ask
-    } else {
-        market.bid
-    };
+    let notional = sized("notional", notional, &|n| n.places() <= market.quote_decimals)?;
+    let price = if side == Side::Buy { market.ask } else { market.bid };
     let due = match (price, notional, quantity) {
         (Some(price), Some(notional), _) => notional.div_floor(price).floor_to(market.qty_tick),
         (Some(_), None, Some(quantity)) => quantity,
@@ -224,10 +198,7 @@ fn client_oid(world: &mut World, params: &Params, nonce: i64) -> Result<String, 
 fn limits(world: &mut World, order: &Order) -> Option<Refusal> {
     let market = &world.markets[&order.symbol];
     let value = match order.side {
-        Side::Sell => order
-            .price
-            .zip(order.quantity)
-            .map(|(price, q)| q.mul_floor(price)),
+        Side::Sell => order.price.zip(order.quantity).map(|(price, q)| q.mul_floor(price)),
         Side::Buy => order.cost(),
     };
     let usd = value.map(|value| value.mul_floor(world.usd_price(&order.quote)));
@@ -242,9 +213,7 @@ fn limits(world: &mut World, order: &Order) -> Option<Refusal> {
     // What a buy by quantity costs cannot be known beforehand; the other two can.
     if world.strict_funds && (order.side == Side::Sell || order.notional.is_some()) {
         let (oid, coin) = (&order.client_oid, order.given());
-        world.violate(format!(
-            "order {oid} gives {cost} {coin} where {free} are free"
-        ));
+        world.violate(format!("order {oid} gives {cost} {coin} where {free} are free"));
     }
     Some(Refusal::of(306))
 }
@@ -253,19 +222,11 @@ fn limits(world: &mut World, order: &Order) -> Option<Refusal> {
 fn accept(world: &mut World, mut order: Order, wants_quote_fee: bool) {
     world.remember_balances();
     order.held = order.cost().unwrap_or_default();
-    world
-        .balances
-        .entry(order.given().into())
-        .or_default()
-        .reserved += order.held;
+    world.balances.entry(order.given().into()).or_default().reserved += order.held;
     if order.side == Side::Buy {
         let fee = order.held.mul_floor(world.fee);
         let on_top = wants_quote_fee && world.free(&order.quote) >= fee;
-        order.fee_coin = if on_top {
-            order.quote.clone()
-        } else {
-            order.base.clone()
-        };
+        order.fee_coin = if on_top { order.quote.clone() } else { order.base.clone() };
     }
     let due = order.due;
     world.orders.push(order);
@@ -295,39 +256,19 @@ fn fill(world: &mut World, index: usize, quantity: Dec) {
     let giver = world.balances.entry(order.given().into()).or_default();
     giver.quantity -= given;
     giver.reserved -= given;
-    let taker = if order.side == Side::Sell {
-        &order.quote
-    } else {
-        &order.base
-    };
+    let taker = if order.side == Side::Sell { &order.quote } else { &order.base };
     world.balances.entry(taker.clone()).or_default().quantity += taken;
-    world
-        .balances
-        .entry(order.fee_coin.clone())
-        .or_default()
-        .quantity -= fee;
+    world.balances.entry(order.fee_coin.clone()).or_default().quantity -= fee;
     world.spread_cost += quantity.mul_floor(gap);
-    world.fee_cost += if in_base {
-        fee.mul_floor(order.mid)
-    } else {
-        fee
-    };
+    world.fee_cost += if in_base { fee.mul_floor(order.mid) } else { fee };
 }
 
 /// Ends the order: frees what is still reserved. A buy by notional is never called FILLED.
 fn finish(world: &mut World, index: usize) {
     let order = &mut world.orders[index];
     let all = order.quantity == Some(order.cumulative_quantity);
-    order.status = if all {
-        Status::Filled
-    } else {
-        Status::Canceled
-    };
-    world
-        .balances
-        .entry(order.given().into())
-        .or_default()
-        .reserved -= order.held;
+    order.status = if all { Status::Filled } else { Status::Canceled };
+    world.balances.entry(order.given().into()).or_default().reserved -= order.held;
     order.held = Dec::ZERO;
 }
 
@@ -337,10 +278,7 @@ fn find(world: &World, params: &Params) -> Result<Option<usize>, Refusal> {
         return Err(Refusal::of(40004));
     }
     let same = |asked: Option<&str>, own: &str| asked.is_none_or(|asked| asked == own);
-    Ok(world
-        .orders
-        .iter()
-        .position(|o| same(oid, &o.client_oid) && same(id, &o.order_id)))
+    Ok(world.orders.iter().position(|o| same(oid, &o.client_oid) && same(id, &o.order_id)))
 }
 
 /// `private/get-order-detail`. Being asked is what moves a hidden or slow order on.

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -25,16 +22,11 @@ impl Authority {
     pub fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "loopback exchange authority");
+        params.distinguished_name.push(DnType::CommonName, "loopback exchange authority");
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("an authority").pem();
-        Authority {
-            issuer: Issuer::new(params, key),
-            pem,
-        }
+        Authority { issuer: Issuer::new(params, key), pem }
     }
 
     /// The authority's own certificate, for the client's trust store.
@@ -58,10 +50,7 @@ impl Authority {
     fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Identity {
-            chain: vec![certificate.der().clone()],
-            key: key.into(),
-        }
+        Identity { chain: vec![certificate.der().clone()], key: key.into() }
     }
 }
 
@@ -69,10 +58,7 @@ impl Authority {
 pub fn self_signed(host: &str) -> Identity {
     let key = KeyPair::generate().expect("a key");
     let certificate = leaf(host).self_signed(&key).expect("a certificate");
-    Identity {
-        chain: vec![certificate.der().clone()],
-        key: key.into(),
-    }
+    Identity { chain: vec![certificate.der().clone()], key: key.into() }
 }
 
 fn leaf(host: &str) -> CertificateParams {

@@ -55,9 +55,7 @@ pub fn open_orders(world: &World, params: &Params) -> String {
 /// `private/get-trades`: one row for each order that filled, newest first. Fees are true here.
 pub fn trades(world: &World, params: &Params) -> String {
     let wanted = text(params, "instrument_name");
-    let filled = |o: &&Order| {
-        o.cumulative_quantity > Dec::ZERO && wanted.is_none_or(|wanted| wanted == o.symbol)
-    };
+    let filled = |o: &&Order| o.cumulative_quantity > Dec::ZERO && wanted.is_none_or(|wanted| wanted == o.symbol);
     let row = |order: &Order| {
         json!({
             "account_id": "52e7c00f", "event_date": "2026-11-22", "journal_type": "TRADING",
@@ -76,11 +74,7 @@ pub fn trades(world: &World, params: &Params) -> String {
 }
 
 fn side(order: &Order) -> &'static str {
-    if order.side == Side::Buy {
-        "BUY"
-    } else {
-        "SELL"
-    }
+    if order.side == Side::Buy { "BUY" } else { "SELL" }
 }
 
 /// The order object of get-order-detail and get-open-orders.
@@ -107,16 +101,8 @@ pub fn order(order: &Order) -> Value {
         }
         false => "0".into(),
     };
-    let fee = if by_notional {
-        order.fee_base
-    } else {
-        order.fee
-    };
-    let told_in = if by_notional {
-        &order.quote
-    } else {
-        &order.fee_coin
-    };
+    let fee = if by_notional { order.fee_base } else { order.fee };
+    let told_in = if by_notional { &order.quote } else { &order.fee_coin };
     json!({
         "account_id": "52e7c00f-1324-5a6z-bfgt-de445bde21a5",
         "order_id": order.order_id, "client_oid": order.client_oid,

@@ -44,16 +44,8 @@ pub struct Refusal {
 impl Refusal {
     /// The refusal with this code, as the venue words it.
     pub fn of(code: i64) -> Refusal {
-        let (_, status, message) = CODES
-            .iter()
-            .find(|row| row.0 == code)
-            .expect("a known code");
-        Refusal {
-            status: *status,
-            code,
-            message: (*message).into(),
-            result: None,
-        }
+        let (_, status, message) = CODES.iter().find(|row| row.0 == code).expect("a known code");
+        Refusal { status: *status, code, message: (*message).into(), result: None }
     }
 }
 
@@ -70,18 +62,10 @@ pub fn body_of(incoming: &Incoming) -> Value {
 /// A request's parameters: from the body, or from the query.
 pub fn params_of(incoming: &Incoming) -> Map<String, Value> {
     if incoming.verb == "POST" {
-        return body_of(incoming)["params"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
+        return body_of(incoming)["params"].as_object().cloned().unwrap_or_default();
     }
-    let pairs = incoming
-        .query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    let pairs = incoming.query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// An integer, as a number or as digits in a string.
@@ -97,9 +81,7 @@ pub fn process(world: &mut World, incoming: &Incoming, forced: Option<&Refusal>)
     }
     let leaks = |text: &[u8], secret: &[u8]| text.windows(secret.len()).any(|w| w == secret);
     let secret = world.secret.clone().into_bytes();
-    if !secret.is_empty()
-        && (leaks(incoming.head.as_bytes(), &secret) || leaks(&incoming.body, &secret))
-    {
+    if !secret.is_empty() && (leaks(incoming.head.as_bytes(), &secret) || leaks(&incoming.body, &secret)) {
         world.violate("a request that holds the secret".into());
     }
     if incoming.header("host").is_none() {
@@ -133,21 +115,13 @@ pub fn envelope(incoming: &Incoming, answer: Result<String, Refusal>) -> Reply {
                 "private/cancel-order" => r#""message":"NO_ERROR","#,
                 _ => "",
             };
-            Reply::json(
-                200,
-                format!(r#"{open}{news}"code":0,{message}"result":{result}}}"#),
-            )
+            Reply::json(200, format!(r#"{open}{news}"code":0,{message}"result":{result}}}"#))
         }
         Err(refusal) => {
             let message = Value::from(refusal.message);
-            let result = refusal
-                .result
-                .map(|result| format!(r#","result":{result}"#));
+            let result = refusal.result.map(|result| format!(r#","result":{result}"#));
             let tail = format!(r#","message":{message}{}}}"#, result.unwrap_or_default());
-            Reply::json(
-                refusal.status,
-                format!(r#"{open}"code":{}{tail}"#, refusal.code),
-            )
+            Reply::json(refusal.status, format!(r#"{open}"code":{}{tail}"#, refusal.code))
         }
     }
 }
@@ -183,11 +157,7 @@ fn private(
 }
 
 /// Checks form, key, signature, nonce and parameters, in this order.
-fn authenticate(
-    world: &mut World,
-    incoming: &Incoming,
-    method: &str,
-) -> Result<(Map<String, Value>, i64), Refusal> {
+fn authenticate(world: &mut World, incoming: &Incoming, method: &str) -> Result<(Map<String, Value>, i64), Refusal> {
     let kind = incoming.header("content-type").unwrap_or("");
     let body = body_of(incoming);
     let params = match &body["params"] {
@@ -224,10 +194,7 @@ fn authenticate(
         other => other.is_string(),
     };
     if !params.iter().all(flat) {
-        world.violate(format!(
-            "{method}: parameters are strings on this venue: {}",
-            body["params"]
-        ));
+        world.violate(format!("{method}: parameters are strings on this venue: {}", body["params"]));
         return Err(Refusal::of(40004));
     }
     Ok((params, nonce))
@@ -237,21 +204,14 @@ fn authenticate(
 pub fn sign(secret: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length is a key");
     mac.update(text.as_bytes());
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The parameters as they enter the signature: names in order, each followed by its value.
 pub fn param_string(params: &Map<String, Value>) -> String {
     let mut names: Vec<_> = params.iter().collect();
     names.sort_by_key(|(name, _)| name.as_str());
-    names
-        .into_iter()
-        .map(|(name, value)| format!("{name}{}", flattened(value)))
-        .collect()
+    names.into_iter().map(|(name, value)| format!("{name}{}", flattened(value))).collect()
 }
 
 fn flattened(value: &Value) -> String {

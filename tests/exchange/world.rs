@@ -31,10 +31,7 @@ pub struct Market {
 impl Market {
     /// The middle of bid and ask, or else the last price.
     pub fn mid(&self) -> Option<Dec> {
-        self.bid
-            .zip(self.ask)
-            .map(|(bid, ask)| (bid + ask).half())
-            .or(self.last)
+        self.bid.zip(self.ask).map(|(bid, ask)| (bid + ask).half()).or(self.last)
     }
 
     /// Moves the market.
@@ -162,14 +159,7 @@ impl World {
     }
 
     /// Lists a spot pair, such as `BTC_USDT`, for orders of 1 to 1,000,000 USD.
-    pub fn list(
-        &mut self,
-        symbol: &str,
-        qty_tick: &str,
-        price_tick: &str,
-        bid: &str,
-        ask: &str,
-    ) -> &mut Market {
+    pub fn list(&mut self, symbol: &str, qty_tick: &str, price_tick: &str, bid: &str, ask: &str) -> &mut Market {
         let (base, quote) = symbol.split_once('_').expect("a symbol such as BTC_USDT");
         let market = Market {
             symbol: symbol.into(),
@@ -202,68 +192,47 @@ impl World {
 
     /// Sets a balance, part of it reserved.
     pub fn hold_locked(&mut self, coin: &str, quantity: &str, reserved: &str) {
-        let balance = Balance {
-            quantity: dec(quantity),
-            reserved: dec(reserved),
-        };
+        let balance = Balance { quantity: dec(quantity), reserved: dec(reserved) };
         self.balances.insert(coin.into(), balance);
     }
 
     /// What could be sold or spent of this coin.
     pub fn free(&self, coin: &str) -> Dec {
-        self.balances
-            .get(coin)
-            .map_or(Dec::ZERO, |balance| balance.quantity - balance.reserved)
+        self.balances.get(coin).map_or(Dec::ZERO, |balance| balance.quantity - balance.reserved)
     }
 
     /// What is held of this coin is worth so much at mid; 0 without a pair in this quote.
     pub fn coin_value(&self, coin: &str, quote: &str) -> Dec {
-        let quantity = self
-            .balances
-            .get(coin)
-            .map_or(Dec::ZERO, |balance| balance.quantity);
+        let quantity = self.balances.get(coin).map_or(Dec::ZERO, |balance| balance.quantity);
         if coin == quote {
             return quantity;
         }
         let market = self.markets.get(&format!("{coin}_{quote}"));
-        market
-            .and_then(Market::mid)
-            .map_or(Dec::ZERO, |mid| quantity.mul_floor(mid))
+        market.and_then(Market::mid).map_or(Dec::ZERO, |mid| quantity.mul_floor(mid))
     }
 
     /// The whole account at mid: all coins with a pair in this quote, and the quote itself.
     pub fn value(&self, quote: &str) -> Dec {
-        self.balances
-            .keys()
-            .map(|coin| self.coin_value(coin, quote))
-            .sum()
+        self.balances.keys().map(|coin| self.coin_value(coin, quote)).sum()
     }
 
     /// The coin's share of the whole account, in percent, rounded down at the 18th place.
     pub fn weight(&self, coin: &str, quote: &str) -> Dec {
         let total = self.value(quote);
         match total > Dec::ZERO {
-            true => self
-                .coin_value(coin, quote)
-                .mul_floor(dec("100"))
-                .div_floor(total),
+            true => self.coin_value(coin, quote).mul_floor(dec("100")).div_floor(total),
             false => Dec::ZERO,
         }
     }
 
     /// How many requests named this method.
     pub fn count(&self, method: &str) -> usize {
-        self.requests
-            .iter()
-            .filter(|request| request.method == method)
-            .count()
+        self.requests.iter().filter(|request| request.method == method).count()
     }
 
     /// The exchange's clock.
     pub fn now_ms(&self) -> i64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("a clock after 1970");
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
         since.as_millis() as i64 + self.clock_skew_s * 1000
     }
 
@@ -271,10 +240,7 @@ impl World {
     pub(super) fn usd_price(&self, coin: &str) -> Dec {
         let direct = |coin: &str| match coin {
             "USD" => Some(Dec::ONE),
-            _ => self
-                .markets
-                .get(&format!("{coin}_USD"))
-                .and_then(Market::mid),
+            _ => self.markets.get(&format!("{coin}_USD")).and_then(Market::mid),
         };
         let through = |market: &Market| {
             let rate = direct(&market.quote).unwrap_or(Dec::ONE);
@@ -283,12 +249,7 @@ impl World {
         let is_quote = self.markets.values().any(|market| market.quote == coin);
         direct(coin)
             .or_else(|| is_quote.then_some(Dec::ONE))
-            .or_else(|| {
-                self.markets
-                    .values()
-                    .filter(|m| m.base == coin)
-                    .find_map(through)
-            })
+            .or_else(|| self.markets.values().filter(|m| m.base == coin).find_map(through))
             .unwrap_or(Dec::ZERO)
     }
 
@@ -298,16 +259,10 @@ impl World {
 
     /// Notes a request, and decides what will go wrong with it.
     pub(super) fn admit(&mut self, incoming: &Incoming) -> Option<Act> {
-        let method = venue::method_of(incoming)
-            .unwrap_or(&incoming.path)
-            .to_string();
+        let method = venue::method_of(incoming).unwrap_or(&incoming.path).to_string();
         let params = venue::params_of(incoming);
         let named = |name: &str| params.get(name).and_then(|value| value.as_str());
-        let by_id = || {
-            self.orders
-                .iter()
-                .find(|o| Some(o.order_id.as_str()) == named("order_id"))
-        };
+        let by_id = || self.orders.iter().find(|o| Some(o.order_id.as_str()) == named("order_id"));
         let oid = named("client_oid").or_else(|| by_id().map(|order| order.client_oid.as_str()));
         let oid = oid.map(str::to_string);
         self.requests.push(Request {

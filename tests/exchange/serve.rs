@@ -22,13 +22,7 @@ const KNOWN: &[[&str; 5]] = &[
     ["UNI_USDT", "0.01", "0.001", "3.412", "3.417"],
     ["AAVE_USDT", "0.001", "0.001", "91.030", "91.120"],
     ["LINK_USDT", "0.001", "0.001", "8.711", "8.716"],
-    [
-        "SHIB_USDT",
-        "10000",
-        "0.000000001",
-        "0.000004480",
-        "0.000004489",
-    ],
+    ["SHIB_USDT", "10000", "0.000000001", "0.000004480", "0.000004489"],
 ];
 
 fn world(coins: usize, catalogue: usize) -> World {
@@ -65,9 +59,7 @@ fn main() {
             forever = true;
             continue;
         }
-        let value = args
-            .next()
-            .unwrap_or_else(|| panic!("{option} needs a value"));
+        let value = args.next().unwrap_or_else(|| panic!("{option} needs a value"));
         match option.as_str() {
             "--port" => port = value.parse().expect("a port"),
             "--coins" => coins = value.parse().expect("a number of coins"),
