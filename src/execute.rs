@@ -5,37 +5,24 @@
 //! can no longer accept it; then it may be sent once more under the same id. Balances lag behind fills, so after trading they
 //! are read until they show it. Knows the [`Exchange`] trait, never a venue.
 
-use crate::amount::{Percent, Quantity, Share, Value};
+mod order;
+mod settle;
+
+use crate::amount::{Quantity, Share, Value};
 use crate::clock::{Clock, span};
 use crate::config::Config;
 use crate::exchange::{self, Balance, Exchange, Kind, Millis, OrderState};
-use crate::journal::{Fill, Intent, Journal};
+use crate::journal::{Intent, Journal};
 use crate::log::Log;
-use crate::market::{Coin, Order, Side, Size};
+use crate::market::{Order, Size};
 use crate::plan::{self, Plan, Rules};
 use crate::portfolio::{self, Portfolio};
 use crate::store;
 use core::fmt;
+use order::{FOLLOW_MS, never_placed};
 
 /// A clock further than this from the exchange's is wrong: it would also miss the schedule.
 pub const MOST_CLOCK_ERROR_MS: Millis = 60_000;
-/// Balances were recorded to settle within a second of a fill; this is twice that.
-const SETTLE_MS: Millis = 2000;
-const SETTLE_READS: u32 = 10;
-/// After this long a balance that still shows no trade was changed by someone else.
-const SETTLE_WINDOW_MS: Millis = 120_000;
-/// A balance shows a fill when it has grown by this much of it: fees are below the rest.
-const SHOWN: &str = "98";
-/// Longest wait for an order's end; a market order ends at once.
-const FOLLOW_MS: Millis = 45_000;
-/// A market order that still waits after this long is cancelled.
-const OPEN_MS: Millis = 15_000;
-/// The `Date` header counts whole seconds, and ours may be read late.
-const EXPIRY_MARGIN_MS: Millis = 2000;
-/// An order that was just accepted may not be known for a moment.
-const LEAST_ASKS: u32 = 3;
-/// How often one order is sent under its id while it is certain that it was not accepted.
-const SENDS: u32 = 4;
 
 /// Why a cycle did not end well.
 pub enum Failure {
@@ -179,13 +166,6 @@ pub struct Cycle<'a> {
     pub report: Report,
 }
 
-/// An amount that a balance must show before it is believed.
-struct Expected {
-    coin: Coin,
-    had: Quantity,
-    gain: Quantity,
-}
-
 impl Cycle<'_> {
     /// Runs the cycle. What it did is in `report`, also after a failure.
     ///
@@ -291,191 +271,6 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    fn place_all(&mut self, orders: &[Order], balances: &[Balance], look: u32) -> Result<(), Failure> {
-        for order in orders {
-            let placed = self.fill(order, balances, look)?;
-            match &placed.refused {
-                Some(why) => {
-                    self.log.say(&format!("refused: {}: {why}", sentence(order)));
-                    self.exchange.forget_markets();
-                }
-                None => self.log.say(&outcome(order, &placed.state)),
-            }
-            self.report.placed.push(placed);
-        }
-        Ok(())
-    }
-
-    /// Sends one order and finds out what was filled.
-    fn fill(&mut self, order: &Order, balances: &[Balance], look: u32) -> Result<Placed, Failure> {
-        let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
-        let client_id = self.journal.next_id(now);
-        let held = |coin: &str| {
-            balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
-        };
-        let (had, cash) = (held(&order.coin), held(&self.config.quote));
-        let mut refusal = String::new();
-        for send in 0..SENDS {
-            let at = self.exchange.time().unwrap_or(now);
-            let expires = at + self.exchange.order_validity_ms();
-            let intent = Intent { client_id: client_id.clone(), order: order.clone(), at, expires, had, cash, look };
-            self.journal.intend(&intent)?;
-            let sent = self.exchange.place(order, &client_id);
-            let state = match &sent {
-                Ok(()) => self.follow(&client_id, order, expires, true)?,
-                Err(error) => {
-                    refusal.clone_from(&error.message);
-                    match error.kind {
-                        // The exchange has a record of what it refused: look whether the refusal is all there is to it.
-                        Kind::Refused { with_id: true } => self
-                            .follow(&client_id, order, at - EXPIRY_MARGIN_MS, false)?
-                            .or_else(|| Some(never_placed())),
-                        Kind::Refused { with_id: false } | Kind::NotAuthorised | Kind::Clock | Kind::NoSuchOrder => {
-                            Some(never_placed())
-                        }
-                        Kind::RateLimited | Kind::Unreachable => None,
-                        Kind::Duplicate => self.follow(&client_id, order, expires, true)?,
-                        Kind::Unknown | Kind::Garbled => {
-                            self.log.say(&format!("{}; asking what became of it", error.message));
-                            self.follow(&client_id, order, expires, false)?
-                        }
-                    }
-                }
-            };
-            if let Some(state) = state {
-                self.conclude(&client_id, order, &state)?;
-                let refused = sent.is_err() && state.filled_quantity == Quantity::ZERO || state.status == "REJECTED";
-                let refused =
-                    refused.then(|| if refusal.is_empty() { "the exchange rejected it".to_string() } else { refusal });
-                return Ok(Placed { order: order.clone(), client_id, state, refused });
-            }
-            if send + 1 < SENDS {
-                self.log.say(&format!("{} was not accepted; sending it again under the same id", sentence(order)));
-                self.clock.sleep(1000 << send);
-            }
-        }
-        let state = never_placed();
-        self.conclude(&client_id, order, &state)?;
-        Ok(Placed { order: order.clone(), client_id, state, refused: Some(refusal) })
-    }
-
-    fn conclude(&mut self, client_id: &str, order: &Order, state: &OrderState) -> Result<(), Failure> {
-        self.journal.conclude(client_id, state).map_err(|error| {
-            Failure::Unknown(format!("{error}; {} is done at the exchange but not in the journal", sentence(order)))
-        })
-    }
-
-    /// Asks for an order by our id until it has ended. `None`: it is certain that it was never placed and never will be, because the
-    /// exchange does not know it and could not accept it any more. With `received` the exchange has confirmed it, so it exists.
-    fn follow(
-        &mut self,
-        client_id: &str,
-        order: &Order,
-        expires: Millis,
-        received: bool,
-    ) -> Result<Option<OrderState>, Failure> {
-        let start = self.clock.elapsed();
-        let (mut pause, mut asked, mut cancelled) = (500, 0, false);
-        let mut trouble;
-        loop {
-            asked += 1;
-            let waited = self.clock.elapsed() - start;
-            match self.exchange.order(client_id) {
-                Ok(Some(state)) if state.terminal => return Ok(Some(state)),
-                Ok(Some(state)) => {
-                    trouble = format!("it is {}", state.status);
-                    if waited > OPEN_MS && !cancelled {
-                        cancelled = true;
-                        self.log.say(&format!("{} is still {}; cancelling it", sentence(order), state.status));
-                        if let Err(error) = self.exchange.cancel(client_id) {
-                            self.log.say(&error.message);
-                        }
-                    }
-                }
-                Ok(None) => {
-                    trouble = "the exchange does not know it".to_string();
-                    let expired = self.exchange.time().is_some_and(|time| time > expires + EXPIRY_MARGIN_MS);
-                    if expired && asked >= LEAST_ASKS && !received {
-                        return Ok(None);
-                    }
-                }
-                Err(error) => trouble = error.message,
-            }
-            if waited > FOLLOW_MS {
-                let order = sentence(order);
-                return Err(Failure::Unknown(format!(
-                    "the outcome of {order} (id {client_id}) is unknown: {trouble}; it is in the journal, and the next run asks for it first"
-                )));
-            }
-            self.clock.sleep(pause);
-            pause = (pause * 2).min(4000);
-        }
-    }
-
-    /// What balances must show of the orders of the last look that had any: what was bought, or else what the sells brought.
-    fn expected_from_journal(&self) -> Vec<Expected> {
-        let orders = &self.journal.state.orders;
-        let Some((last, _)) =
-            orders.iter().rev().find(|(_, fill)| fill.is_some_and(|fill| fill.quantity > Quantity::ZERO))
-        else {
-            return Vec::new();
-        };
-        let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
-        if now - last.at > SETTLE_WINDOW_MS {
-            return Vec::new();
-        }
-        let mut expected: Vec<Expected> = Vec::new();
-        let of_look =
-            orders.iter().filter(|(intent, _)| intent.look == last.look && intent.order.side == last.order.side);
-        for (intent, fill) in of_look {
-            let Some(Fill { quantity, value }) = *fill else { continue };
-            let (coin, had, gain) = match intent.order.side {
-                Side::Buy => (&intent.order.coin, intent.had, quantity),
-                Side::Sell => (&self.config.quote, intent.cash, value.as_quantity()),
-            };
-            match expected.iter_mut().find(|expected| expected.coin == *coin) {
-                Some(expected) => expected.gain += gain,
-                None => expected.push(Expected { coin: coin.clone(), had, gain }),
-            }
-        }
-        expected
-    }
-
-    /// Reads balances until they show what was traded.
-    fn settled(&mut self, expected: &[Expected]) -> Result<Vec<Balance>, Failure> {
-        let shown = Percent::parse(SHOWN).unwrap_or(Percent::HUNDRED);
-        if !expected.is_empty() {
-            self.clock.sleep(SETTLE_MS);
-        }
-        let mut reads = 0;
-        loop {
-            let balances = self.exchange.balances()?;
-            reads += 1;
-            let held = |coin: &str| {
-                balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
-            };
-            let lags = |expected: &&Expected| {
-                expected.gain > Quantity::ZERO
-                    && expected.gain.percent(shown).is_none_or(|gain| held(&expected.coin) < expected.had + gain)
-            };
-            let Some(late) = expected.iter().find(lags) else { return Ok(balances) };
-            if reads < SETTLE_READS {
-                self.log.detail(&format!("the balance of {} does not show the trade yet", late.coin));
-                self.clock.sleep(SETTLE_MS);
-                continue;
-            }
-            if held(&late.coin) == late.had {
-                return Err(Failure::Unsettled(format!(
-                    "the exchange still shows {} {} as before the last trade; nothing more was sent, every order is in the journal, and \
-                     the next run goes on",
-                    late.had, late.coin
-                )));
-            }
-            self.log.say(&format!("{} was moved by someone else meanwhile; going on with what is there", late.coin));
-            return Ok(balances);
-        }
-    }
-
     /// The buys of a plan, cut to the cash that is really there after the sells.
     fn affordable(
         &mut self,
@@ -530,31 +325,12 @@ impl Cycle<'_> {
     }
 }
 
-/// The state of an order that never reached the exchange.
-fn never_placed() -> OrderState {
-    OrderState {
-        order_id: String::new(),
-        status: "NOT PLACED".to_string(),
-        terminal: true,
-        filled_quantity: Quantity::ZERO,
-        filled_value: Value::ZERO,
-    }
-}
-
 /// An order in words: `sell 0.1 BTC`, `buy ETH for 25 (ETH_USDT)`.
 pub fn sentence(order: &Order) -> String {
     match order.size {
         Size::Quantity(quantity) => format!("sell {quantity} {} ({})", order.coin, order.symbol),
         Size::Notional(value) => format!("buy {} for {value} ({})", order.coin, order.symbol),
     }
-}
-
-fn outcome(order: &Order, state: &OrderState) -> String {
-    let done = match order.side {
-        Side::Sell => "sold",
-        Side::Buy => "bought",
-    };
-    format!("{done} {} {} for {} ({})", state.filled_quantity, order.coin, state.filled_value, order.symbol)
 }
 
 /// `BTC 50.1 %, ETH 49.9 %`, the first few coins.

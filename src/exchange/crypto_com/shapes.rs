@@ -1,0 +1,167 @@
+//! Shapes and codes of the venue's replies.
+
+use crate::amount::{Quantity, Value};
+use crate::exchange::catalogue::Instrument;
+use crate::exchange::{Balance, Error, Kind};
+use crate::json::{Error as JsonError, Next, Reader};
+
+/// The venue's help page: one dollar for every spot pair where the risk parameters name no minimum.
+pub(super) const MIN_USD: Value = Value::ONE;
+/// Currencies that the venue counts as a dollar where it names no price for them.
+pub(super) const DOLLARS: [&str; 4] = ["USD", "USDT", "USDC", "PYUSD"];
+
+/// The members of one object that are texts, numbers or truth values, by name.
+pub(super) struct Row(pub(super) Vec<(String, String)>);
+
+impl Row {
+    pub(super) fn read(text: &str) -> Result<Row, String> {
+        Reader::new(text).and_then(|mut reader| Row::from(&mut reader)).map_err(|error| error.message)
+    }
+
+    pub(super) fn from(reader: &mut Reader<'_>) -> Result<Row, JsonError> {
+        let mut row = Row(Vec::new());
+        reader.object(&mut |reader, key| {
+            let value = match reader.next() {
+                Next::Word => reader.truth()?.map(|truth| truth.to_string()),
+                _ => reader.scalar()?,
+            };
+            row.0.extend(value.map(|value| (key.to_string(), value)));
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
+    /// A member's text; the last one when it is repeated, as with the venue's own libraries. Null is absent.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The coin of a spot instrument against `quote` that has the usual name; others (`SHIB_BTC@OEX_HK`) are other markets.
+    pub(super) fn spot_base(&self, quote: &str) -> Option<&str> {
+        let base = self.get("base_ccy").filter(|_| self.get("inst_type") == Some("CCY_PAIR"))?;
+        let (symbol_base, symbol_quote) = self.get("symbol")?.split_once('_')?;
+        (self.get("quote_ccy") == Some(quote) && symbol_quote == quote && symbol_base == base).then_some(base)
+    }
+
+    pub(super) fn instrument(&self) -> Option<Instrument> {
+        let quantity_tick = Quantity::parse(self.get("qty_tick_size")?).filter(|tick| *tick > Quantity::ZERO)?;
+        let price_tick = Value::parse(self.get("price_tick_size")?).filter(|tick| *tick > Value::ZERO)?;
+        Some(Instrument {
+            symbol: self.get("symbol")?.to_string(),
+            quantity_tick,
+            notional_tick: notional_tick(self.get("quote_ccy")?, price_tick),
+            min_usd: MIN_USD,
+            max_usd: None,
+            tradable: self.get("tradable") == Some("true"),
+        })
+    }
+}
+
+/// The venue names no tick for notionals. Recorded ones had the price's decimals; cents (for a dollar) are never finer than that
+/// on its instruments, and eight decimals are the finest it keeps of any currency.
+pub(super) fn notional_tick(quote: &str, price_tick: Value) -> Value {
+    let coarse = if DOLLARS.contains(&quote) || quote == "EUR" { "0.01" } else { "0.00000001" };
+    Value::parse(coarse).unwrap_or(price_tick).max(price_tick)
+}
+
+/// Hands the value of `result` to `read`.
+pub(super) fn on_result(
+    text: &str,
+    read: &mut dyn FnMut(&mut Reader<'_>) -> Result<(), JsonError>,
+) -> Result<(), JsonError> {
+    let mut found = false;
+    Reader::new(text)?.object(&mut |reader, key| match key {
+        "result" => {
+            found = true;
+            read(reader)
+        }
+        _ => reader.skip(),
+    })?;
+    if found { Ok(()) } else { Err(JsonError::at(1, "the answer has no result")) }
+}
+
+pub(super) fn read_account(reader: &mut Reader<'_>, balances: &mut Vec<Balance>) -> Result<(), JsonError> {
+    let mut complete = false;
+    reader.object(&mut |reader, key| match key {
+        "position_balances" => {
+            complete = true;
+            reader.array(&mut |reader| {
+                let row = Row::from(reader)?;
+                let coin = row.get("instrument_name").ok_or_else(|| reader.error("a balance has no name"))?;
+                let amount = |key: &str| {
+                    row.get(key)
+                        .and_then(Quantity::parse)
+                        .ok_or_else(|| reader.error(format!("{key} of {coin} is missing or no amount")))
+                };
+                balances.push(Balance {
+                    coin: coin.to_string(),
+                    total: amount("quantity")?,
+                    locked: amount("reserved_qty")?,
+                });
+                Ok(())
+            })
+        }
+        _ => reader.skip(),
+    })?;
+    if complete { Ok(()) } else { Err(JsonError::at(1, "the account has no list of balances")) }
+}
+
+/// A reply that is not the JSON it should be: what it means depends on the HTTP status alone.
+pub(super) fn unreadable(what: &str, status: u16, why: &str) -> Error {
+    match status {
+        429 => Error::new(Kind::RateLimited, format!("{what}: too many requests (http 429)")),
+        200..300 => Error::new(Kind::Garbled, format!("{what}: the answer cannot be read: {why}")),
+        _ => Error::new(Kind::Unknown, format!("{what}: http {status} without an answer from the exchange")),
+    }
+}
+
+/// Judges a reply by its `code`, on every HTTP status (the venue's table of response and reason codes).
+pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
+    let (mut code, mut message, mut with_id) = (None, String::new(), false);
+    let read = Reader::new(text).and_then(|mut reader| {
+        reader.object(&mut |reader, key| match (key, reader.next()) {
+            ("code", _) => {
+                code = reader.scalar()?.and_then(|code| code.parse::<i64>().ok());
+                Ok(())
+            }
+            ("message", _) => {
+                message = reader
+                    .scalar()?
+                    .unwrap_or_default()
+                    .chars()
+                    .filter(|letter| !letter.is_control())
+                    .take(80)
+                    .collect();
+                Ok(())
+            }
+            ("result", Next::Object) => reader.object(&mut |reader, key| {
+                with_id |= key == "order_id";
+                reader.skip()
+            }),
+            _ => reader.skip(),
+        })
+    });
+    if let Err(error) = read {
+        return Err(unreadable(what, status, &error.to_string()));
+    }
+    let Some(code) = code else { return Err(unreadable(what, status, "it has no code")) };
+    let kind = match code {
+        0 if (200..300).contains(&status) => return Ok(()),
+        0 => return Err(unreadable(what, status, "its code is 0")),
+        42901 => Kind::RateLimited,
+        40801 | 50001 | 50002 | 9_010_001 => Kind::Unknown,
+        40102 => Kind::Clock,
+        40101 | 40103 | 40104 | 202 | 401 => Kind::NotAuthorised,
+        204 => Kind::Duplicate,
+        40401 | 212 => Kind::NoSuchOrder,
+        _ => Kind::Refused { with_id },
+    };
+    let advice = match code {
+        40101 => "; is the key right, and may it trade?",
+        40103 => "; this machine's address is not on the key's list",
+        306 => "; the account does not hold enough",
+        9_010_001 => "; the exchange is being maintained",
+        _ => "",
+    };
+    Err(Error::new(kind, format!("{what}: the exchange answered {code} {message} (http {status}){advice}")))
+}

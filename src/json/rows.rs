@@ -1,0 +1,111 @@
+//! A long list as a stream: one row in memory at a time.
+
+use super::validate;
+use std::io::{self, Read};
+
+/// Why a list could not be read.
+pub enum RowsError {
+    /// The stream broke off, or the source refused to go on.
+    Io(io::Error),
+    /// It is not the JSON that was expected.
+    Garbled(String),
+}
+
+/// Reads `{"...": {"LIST": [row, row, ...]}}` as a stream: each object of the list named `list` in the second level goes to
+/// `row` as text, one at a time; the rest of the document, with `0` in place of every row, is returned after it was
+/// validated. A cut document, a row above `most_row` bytes or a rest above `most_rest` bytes is an error.
+///
+/// # Errors
+/// See [`RowsError`]; what `row` returns ends the reading as garbled.
+pub fn rows(
+    source: &mut dyn Read,
+    list: &str,
+    most_row: usize,
+    most_rest: usize,
+    row: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<String, RowsError> {
+    let mut cutter = Cutter { list: list.as_bytes(), ..Cutter::default() };
+    let mut buffer = [0_u8; 4096];
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(RowsError::Io(error)),
+        };
+        for byte in buffer.iter().take(count) {
+            if cutter.push(*byte) {
+                row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;
+            }
+            if cutter.row.len() > most_row || cutter.rest.len() > most_rest {
+                return Err(RowsError::Garbled("the document is larger than it can be".to_string()));
+            }
+        }
+    }
+    let rest = text(&mut cutter.rest)?;
+    validate(&rest).map_err(|error| RowsError::Garbled(error.to_string()))?;
+    Ok(rest)
+}
+
+fn text(bytes: &mut Vec<u8>) -> Result<String, RowsError> {
+    String::from_utf8(core::mem::take(bytes)).map_err(|_| RowsError::Garbled("the document is not UTF-8".to_string()))
+}
+
+/// Knows strings and depth, and nothing else of JSON: each row and the rest are validated as texts of their own.
+#[derive(Default)]
+struct Cutter<'a> {
+    list: &'a [u8],
+    row: Vec<u8>,
+    rest: Vec<u8>,
+    last_string: Vec<u8>,
+    depth: usize,
+    in_list: bool,
+    in_row: bool,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Cutter<'_> {
+    /// Takes the next byte; true when a row is complete.
+    fn push(&mut self, byte: u8) -> bool {
+        if !self.in_string && self.in_list && self.depth == 3 && byte == b'{' {
+            self.in_row = true;
+        }
+        if self.in_row {
+            self.row.push(byte)
+        } else {
+            self.rest.push(byte)
+        }
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ if self.last_string.len() <= self.list.len() => self.last_string.push(byte),
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => {
+                self.in_string = true;
+                self.last_string.clear();
+            }
+            b'{' | b'[' => {
+                self.in_list |= byte == b'[' && self.depth == 2 && self.last_string == self.list;
+                self.depth += 1;
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.in_list &= self.depth > 2;
+                if self.in_row && self.depth == 3 {
+                    self.in_row = false;
+                    self.rest.push(b'0');
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+}
