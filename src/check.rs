@@ -38,7 +38,10 @@ pub fn run(session: &Session<'_>) -> Result<(), Problem> {
     }
     match findings.iter().find(|finding| finding.code != 0) {
         None => Ok(()),
-        Some(bad) => Err(Problem::new(bad.code, format!("check: {}: {}", bad.name, bad.message))),
+        Some(bad) => {
+            let summary = format!("check: {}: {}", bad.name, bad.message);
+            Err(Problem { printed: true, ..Problem::new(bad.code, summary) })
+        }
     }
 }
 
@@ -100,7 +103,8 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
             return tell("connection", 1, format!("{}; is the network up, and base_url right?", error.message));
         }
     };
-    tell("connection", 0, config.base_url.clone());
+    let place = if config.venue == Venue::Paper { "the paper account, no network" } else { &config.base_url };
+    tell("connection", 0, place.to_string());
     match (execute::check_clock(&*exchange, session.clock), exchange.time()) {
         (Ok(()), time) => {
             let off = time.map_or(0, |time| (session.clock.now() - time).abs());
@@ -110,11 +114,8 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
     }
     let missing: Vec<Coin> = coins.iter().filter(|coin| !listings.contains_key(*coin)).cloned().collect();
     pairs(session, &mut *exchange, &missing, tell);
-    for (coin, listing) in &listings {
-        if !listing.market.tradable {
-            tell("pair", 1, format!("{} takes no orders now", listing.market.symbol));
-        }
-        let _ = coin;
+    for market in listings.values().map(|listing| &listing.market).filter(|market| !market.tradable) {
+        tell("pair", 1, format!("{} takes no orders now", market.symbol));
     }
     account(session, &mut *exchange, missing.is_empty(), tell);
 }
@@ -145,7 +146,12 @@ fn pairs(session: &Session<'_>, exchange: &mut dyn Exchange, missing: &[Coin], t
     if missing.is_empty() {
         return tell("pairs", 0, format!("every coin trades against {quote}"));
     }
-    let others = exchange.quotes_of(missing).unwrap_or_default();
+    let others = match exchange.quotes_of(missing) {
+        Ok(others) => others,
+        Err(error) => {
+            return tell("pair", 2, format!("{} do not trade against {quote}; {}", missing.join(", "), error.message));
+        }
+    };
     for coin in missing {
         let other = others.get(coin).map(|quotes| quotes.join(", ")).unwrap_or_default();
         let advice = match other.is_empty() {

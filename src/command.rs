@@ -30,18 +30,20 @@ pub struct Problem {
     pub code: u8,
     /// What happened, and what to do.
     pub message: String,
+    /// Whether standard output has it already.
+    pub printed: bool,
 }
 
 impl Problem {
     /// A problem from its parts.
     pub fn new(code: u8, message: impl ToString) -> Problem {
-        Problem { code, message: message.to_string() }
+        Problem { code, message: message.to_string(), printed: false }
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
-        Problem::new(failure.exit_code(), failure)
+        Problem::new(failure.exit_code(false), failure)
     }
 }
 
@@ -96,6 +98,10 @@ fn dispatch(args: &Args) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(problem) => {
+            // `once` has printed its report, with the error in it, and `check` its findings.
+            if args.json && !problem.printed {
+                print(&format!("{}\n", output::error_json(&problem.message)));
+            }
             log::stderr(&format!("rebalancer: {}", problem.message));
             problem.code
         }
@@ -146,14 +152,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints the error for `--json` on standard output, too.
-    fn json_error(&self, problem: Problem) -> Problem {
-        if self.args.json {
-            print(&format!("{}\n", output::error_json(&problem.message)));
-        }
-        problem
-    }
-
     /// The same reading and planning as a cycle's, without a cycle.
     fn read(&self, state: &State) -> Result<(Portfolio, Plan), Problem> {
         let mut exchange = self.exchange()?;
@@ -186,14 +184,14 @@ fn once(session: &Session<'_>) -> Result<(), Problem> {
             print(&format!("\n{}", output::table(after)));
         }
     }
-    outcome
+    outcome.map_err(|problem| Problem { printed: true, ..problem })
 }
 
 fn cycle(session: &Session<'_>, report: &mut Report) -> Result<(), Problem> {
     let Session { config, clock, log, .. } = *session;
-    let mut exchange = session.exchange()?;
     let busy = format!("another cycle is running on {}; wait until it has ended", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(CYCLE_LOCK), &busy)?;
+    let mut exchange = session.exchange()?;
     let mut journal = Journal::open(&session.journal_path())?;
     if journal.repaired {
         log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
@@ -202,13 +200,15 @@ fn cycle(session: &Session<'_>, report: &mut Report) -> Result<(), Problem> {
     let mut cycle = Cycle { exchange: &mut *exchange, journal, config, clock, log, force, report: Report::default() };
     let outcome = cycle.run();
     *report = cycle.report;
-    Ok(outcome?)
+    outcome.map_err(|failure| {
+        let code = failure.exit_code(!report.placed.is_empty());
+        Problem::new(code, format!("{failure}; {}", report.money()))
+    })
 }
 
 fn plan(session: &Session<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&session.journal_path()).map_err(Problem::from);
-    let read = state.and_then(|state| session.read(&state));
-    let (portfolio, plan) = read.map_err(|problem| session.json_error(problem))?;
+    let state = journal::peek(&session.journal_path())?;
+    let (portfolio, plan) = session.read(&state)?;
     match session.args.json {
         true => print(&format!("{}\n", output::plan_json(&portfolio, &plan))),
         false => print(&format!("{}\n{}", output::table(&portfolio), output::orders_table(&portfolio, &plan))),
@@ -217,8 +217,8 @@ fn plan(session: &Session<'_>) -> Result<(), Problem> {
 }
 
 fn status(session: &Session<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&session.journal_path()).map_err(|error| session.json_error(error.into()))?;
-    let (portfolio, plan) = session.read(&state).map_err(|problem| session.json_error(problem))?;
+    let state = journal::peek(&session.journal_path())?;
+    let (portfolio, plan) = session.read(&state)?;
     let (last, next) = runs(session, state.last_run);
     if session.args.json {
         print(&format!("{}\n", output::status_json(&portfolio, &plan, &last, &next)));

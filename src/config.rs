@@ -116,13 +116,6 @@ impl Config {
         if paper {
             config.venue = Venue::Paper;
         }
-        if !config.state_dir.is_dir() {
-            let dir = config.state_dir.display();
-            return Err(Error(format!(
-                "{}: state_dir: {dir} is not a directory; make it first: mkdir -p {dir}",
-                path.display()
-            )));
-        }
         Ok(config)
     }
 
@@ -213,6 +206,9 @@ fn read(path: &Path) -> std::io::Result<String> {
 /// # Errors
 /// The line and what is wrong there.
 pub fn parse(text: &str, directory: &Path) -> Result<Config, JsonError> {
+    if text.starts_with('\u{feff}') {
+        return Err(JsonError::at(1, "the file begins with a byte order mark; save it as plain UTF-8 without one"));
+    }
     let full = has_key(text, "allocation")? || !is_flat(text)?;
     let mut config = Config {
         allocation: Vec::new(),
@@ -237,12 +233,6 @@ pub fn parse(text: &str, directory: &Path) -> Result<Config, JsonError> {
         read_full(&mut reader, &mut config, directory)?;
     } else {
         config.allocation = read_allocation(&mut reader)?;
-    }
-    if let Some(max) = config.max_trade
-        && max < config.min_trade
-    {
-        let message = format!("max_trade: {max} is below min_trade, which is {}", config.min_trade);
-        return Err(JsonError::at(1, message));
     }
     Ok(config)
 }
@@ -293,13 +283,21 @@ const KEYS: [&str; 16] = [
 
 fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> Result<(), JsonError> {
     let mut seen: Vec<String> = Vec::new();
+    let mut max_line = 1;
     reader.object(&mut |reader, key| {
+        if key == "max_trade" {
+            max_line = reader.line();
+        }
         if seen.iter().any(|earlier| earlier == key) {
             return Err(reader.error(format!("{key}: the key is repeated")));
         }
         seen.push(key.to_string());
         read_key(reader, config, directory, key)
     })?;
+    if let Some(max) = config.max_trade.filter(|max| *max < config.min_trade) {
+        let message = format!("max_trade: {max} is below min_trade, which is {}", config.min_trade);
+        return Err(JsonError::at(max_line, message));
+    }
     match config.allocation.is_empty() {
         true => Err(reader.error("allocation: the key is missing; write \"allocation\": {\"BTC\": 50, \"ETH\": 50}")),
         false => Ok(()),
@@ -370,6 +368,11 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
                 ));
             }
             config.state_dir = directory.join(path);
+            if !config.state_dir.is_dir() {
+                let dir = config.state_dir.display();
+                let message = format!("state_dir: {dir} is not a directory; make it first: mkdir -p {dir}");
+                return Err(JsonError::at(line, message));
+            }
         }
         _ => return Err(reader.error(unknown_key(key))),
     }
@@ -393,12 +396,21 @@ fn is_coin(name: &str) -> bool {
     (1..=20).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
+/// Whether a word is a key but for a letter or two: the same beginning and about the same length.
+fn near(known: &str, word: &str) -> bool {
+    word.len() > 3 && word.get(..3) == known.get(..3) && word.len().abs_diff(known.len()) <= 2
+}
+
 fn coin(line: usize, key: &str, name: &str) -> Result<Coin, JsonError> {
     if is_coin(name) {
         return Ok(name.to_string());
     }
     let upper = name.to_ascii_uppercase();
-    let hint = if is_coin(&upper) { format!("; did you mean \"{upper}\"?") } else { String::new() };
+    let hint = match (is_coin(&upper), KEYS.iter().find(|known| near(known, name))) {
+        (_, Some(known)) => format!("; did you mean the key \"{known}\" of the full form, beside \"allocation\"?"),
+        (true, None) => format!("; did you mean \"{upper}\"?"),
+        (false, None) => String::new(),
+    };
     let name = shown(name);
     Err(JsonError::at(line, format!("{key}: \"{name}\" is no coin: capital letters and digits only{hint}")))
 }

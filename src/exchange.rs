@@ -62,11 +62,8 @@ pub struct OpenOrder {
 /// How an exchange failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Refused for good; nothing happened. With an id, the exchange has a record of the refused order.
-    Refused {
-        /// Whether the reply named an order, whose state should be looked at before believing the refusal.
-        with_id: bool,
-    },
+    /// Refused; for an order: unless asking for it shows that the exchange has it after all.
+    Refused,
     /// An order with this client id is there already.
     Duplicate,
     /// There is no order with this client id (yet).
@@ -133,11 +130,12 @@ pub trait Exchange {
     /// Anything in [`Kind`].
     fn open_orders(&mut self) -> Result<Vec<OpenOrder>, Error>;
 
-    /// Sends an order once. Success means that it was received, not that it was filled.
+    /// Sends an order once, so that the exchange cannot accept it after `expires`, by its own clock. Success means that it was received,
+    /// not that it was filled.
     ///
     /// # Errors
     /// Anything in [`Kind`]; [`Kind::Unknown`] and [`Kind::Garbled`] mean that it may have been accepted.
-    fn place(&mut self, order: &Order, client_id: &str) -> Result<(), Error>;
+    fn place(&mut self, order: &Order, client_id: &str, expires: Millis) -> Result<(), Error>;
 
     /// The state of an order by our id; `None` when the exchange does not know it (yet).
     ///
@@ -154,7 +152,7 @@ pub trait Exchange {
     /// The exchange's time now, once a reply has told it.
     fn time(&self) -> Option<Millis>;
 
-    /// An order sent now cannot be accepted any more after this much time.
+    /// How long an order that is sent now may be acceptable: `expires` is that much ahead.
     fn order_validity_ms(&self) -> Millis;
 
     /// What the exchange takes of an order's value, at most, in percent.

@@ -24,6 +24,10 @@ use order::{FOLLOW_MS, never_placed};
 /// A clock further than this from the exchange's is wrong: it would also miss the schedule.
 pub const MOST_CLOCK_ERROR_MS: Millis = 60_000;
 
+/// A cycle trades, looks whether everything is inside its band, and trades what is left over: fees and rounding leave a
+/// little, and with narrow bands a little is too much. Each pass trades a small part of the one before.
+const PASSES: u32 = 3;
+
 /// Why a cycle did not end well.
 pub enum Failure {
     /// The exchange failed; no order is unknown.
@@ -43,10 +47,11 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The program's exit code for it.
-    pub fn exit_code(&self) -> u8 {
+    /// The program's exit code for it; `traded` when orders were sent before.
+    pub fn exit_code(&self, traded: bool) -> u8 {
         match self {
             Failure::Unknown(_) => 3,
+            _ if traded => 1,
             Failure::Portfolio(portfolio::Error::NoMarket(..)) => 2,
             Failure::Exchange(error) if error.kind == Kind::NotAuthorised => 2,
             _ => 1,
@@ -58,7 +63,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Exchange(error) => f.write_str(&error.message),
-            Failure::Portfolio(error) => write!(f, "{error}; no order was sent"),
+            Failure::Portfolio(error) => write!(f, "{error}"),
             Failure::Store(error) => write!(f, "{error}"),
             Failure::Clock(why) | Failure::Refused(why) | Failure::Unsettled(why) | Failure::Unknown(why) => {
                 f.write_str(why)
@@ -91,6 +96,33 @@ pub struct Placed {
     pub refused: Option<String>,
 }
 
+impl Placed {
+    /// Why the next run must look at this order's coin again: refused, or ended with less than half of it filled.
+    fn complaint(&self) -> Option<String> {
+        let order = sentence(&self.order);
+        match &self.refused {
+            Some(why) => Some(format!("{order} was refused: {why}")),
+            None if self.state.filled_value < self.order.value.half() => {
+                Some(format!("{order} ended as {} with {} filled", self.state.status, self.state.filled_value))
+            }
+            None => None,
+        }
+    }
+}
+
+impl Report {
+    /// What a failed cycle did with money, in a sentence for the end of its error.
+    pub fn money(&self) -> String {
+        let filled = self.placed.iter().filter(|placed| placed.state.filled_quantity > Quantity::ZERO);
+        let done: Vec<String> = filled.map(|placed| order::outcome(&placed.order, &placed.state)).collect();
+        match (self.placed.is_empty(), done.is_empty()) {
+            (true, _) => "no order was sent".to_string(),
+            (false, true) => "nothing was bought or sold".to_string(),
+            (false, false) => format!("done so far: {}; the next run goes on from there", done.join(", ")),
+        }
+    }
+}
+
 /// What a cycle did, also when it failed half way.
 #[derive(Default)]
 pub struct Report {
@@ -100,6 +132,8 @@ pub struct Report {
     pub plan: Option<Plan>,
     /// What was sent.
     pub placed: Vec<Placed>,
+    /// Buys that were left out because the sells brought too little.
+    pub dropped: Vec<String>,
     /// The portfolio after, when orders were sent.
     pub after: Option<Portfolio>,
 }
@@ -124,9 +158,7 @@ fn portfolio_of(exchange: &mut dyn Exchange, config: &Config, balances: &[Balanc
 /// [`Failure::Clock`] when it is off, or the exchange did not tell its time.
 pub fn check_clock(exchange: &dyn Exchange, clock: &dyn Clock) -> Result<(), Failure> {
     let Some(time) = exchange.time() else {
-        return Err(Failure::Clock(
-            "the exchange did not tell its time, so the clock cannot be checked; no order was sent".to_string(),
-        ));
+        return Err(Failure::Clock("the exchange did not tell its time, so the clock cannot be checked".to_string()));
     };
     let ahead = clock.now() - time;
     if ahead.abs() <= MOST_CLOCK_ERROR_MS {
@@ -134,9 +166,7 @@ pub fn check_clock(exchange: &dyn Exchange, clock: &dyn Clock) -> Result<(), Fai
     }
     let way = if ahead > 0 { "ahead of" } else { "behind" };
     let off = span(ahead.abs());
-    Err(Failure::Clock(format!(
-        "this machine's clock is {off} {way} the exchange's; set it (NTP) first; no order was sent"
-    )))
+    Err(Failure::Clock(format!("this machine's clock is {off} {way} the exchange's; set it (NTP) first")))
 }
 
 /// Plans for a portfolio.
@@ -173,40 +203,59 @@ impl Cycle<'_> {
     /// See [`Failure`].
     pub fn run(&mut self) -> Result<(), Failure> {
         let unfinished = self.journal.state.interrupted();
-        if unfinished {
-            self.recover()?;
-        }
+        self.recover()?;
         self.leftovers()?;
-        let balances = match unfinished {
+        let mut balances = match unfinished {
             true => self.settled(&self.expected_from_journal())?,
             false => self.exchange.balances()?,
         };
-        let portfolio = portfolio_of(self.exchange, self.config, &balances)?;
-        check_clock(self.exchange, self.clock)?;
-        let rules = Rules::new(self.config, self.exchange.fee(), self.force, unfinished);
-        let plan = plan_for(&portfolio, &rules)?;
-        self.announce(&portfolio, &plan);
-        self.report.before = Some(portfolio.clone());
-        self.report.plan = Some(plan.clone());
-        if plan.sells.is_empty() && plan.buys.is_empty() {
-            return self.finish();
+        for pass in 0..=PASSES {
+            let portfolio = match portfolio_of(self.exchange, self.config, &balances) {
+                Ok(portfolio) => portfolio,
+                Err(failure) if pass > 0 => {
+                    self.log.say(&format!("the weights reached cannot be told: {failure}"));
+                    break;
+                }
+                Err(failure) => return Err(failure),
+            };
+            check_clock(self.exchange, self.clock)?;
+            let rules = Rules::new(self.config, self.exchange.fee(), self.force && pass == 0, unfinished || pass > 0);
+            let plan = plan_for(&portfolio, &rules)?;
+            self.announce(&portfolio, &plan, pass);
+            match pass {
+                0 => (self.report.before, self.report.plan) = (Some(portfolio.clone()), Some(plan.clone())),
+                _ => self.report.after = Some(portfolio.clone()),
+            }
+            if plan.is_empty() || pass == PASSES || self.complaint().is_some() {
+                break;
+            }
+            balances = self.trade(&plan, &portfolio, balances)?;
         }
+        match self.complaint() {
+            None => self.finish(),
+            Some(why) => Err(Failure::Refused(why)),
+        }
+    }
+
+    /// Places the orders of a plan and reads the balances that they left.
+    fn trade(&mut self, plan: &Plan, portfolio: &Portfolio, balances: Vec<Balance>) -> Result<Vec<Balance>, Failure> {
         let look = 1 + self.journal.state.orders.last().map_or(0, |(intent, _)| intent.look);
         self.place_all(&plan.sells, &balances, look)?;
-        let (buys, balances) = self.affordable(&plan, &portfolio, balances, look)?;
+        let (buys, balances) = self.affordable(plan, portfolio, balances, look)?;
         self.place_all(&buys, &balances, look + 1)?;
-        let balances = self.settled(&self.expected_from_journal())?;
-        let after = portfolio_of(self.exchange, self.config, &balances)?;
-        let reached = weights(&after);
-        self.report.after = Some(after);
-        self.log.say(&format!("now: {reached}"));
-        let refused: Vec<&str> = self.report.placed.iter().filter_map(|placed| placed.refused.as_deref()).collect();
-        match refused.is_empty() {
-            true => self.finish(),
-            false => {
-                Err(Failure::Refused(format!("{}; everything else was done, nothing is open", refused.join("; "))))
-            }
-        }
+        self.settled(&self.expected_from_journal())
+    }
+
+    /// Why the next run must look at this again although no order is unknown.
+    fn complaint(&self) -> Option<String> {
+        let mut all: Vec<String> = self.report.placed.iter().filter_map(Placed::complaint).collect();
+        all.extend(self.report.dropped.iter().cloned());
+        if all.is_empty() { None } else { Some(all.join("; ")) }
+    }
+
+    /// The exchange's time, or ours as long as it has not told it.
+    fn now(&self) -> Millis {
+        self.exchange.time().unwrap_or_else(|| self.clock.now())
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
@@ -215,21 +264,23 @@ impl Cycle<'_> {
         Ok(self.journal.finish(now)?)
     }
 
-    fn announce(&self, portfolio: &Portfolio, plan: &Plan) {
+    fn announce(&self, portfolio: &Portfolio, plan: &Plan, pass: u32) {
         let cash = &portfolio.cash.coin;
-        for (coin, why) in &portfolio.ignored {
-            self.log.say(&format!("{coin} is left alone and not counted: {why}"));
+        if pass == 0 {
+            for (coin, why) in &portfolio.ignored {
+                self.log.say(&format!("{coin} is left alone and not counted: {why}"));
+            }
         }
         for skip in &plan.skipped {
             self.log.say(&format!("{}: {}", skip.coin, skip.reason));
         }
-        let total = portfolio.total.rounded(2);
-        let orders = plan.sells.len() + plan.buys.len();
-        self.log.say(&match (plan.balanced, orders) {
-            (true, _) => format!("balanced: {total} {cash}, {}; no order", weights(portfolio)),
-            (false, 0) => format!("out of balance, but no order is possible: {total} {cash}, {}", weights(portfolio)),
-            (false, _) => format!("out of balance: {total} {cash}, {}; {orders} orders", weights(portfolio)),
-        });
+        let state = match (plan.balanced, plan.is_empty(), pass) {
+            (true, _, 0) => "balanced, no order".to_string(),
+            (true, _, _) => "balanced now".to_string(),
+            (false, true, _) => "out of balance, but no order is possible".to_string(),
+            (false, false, _) => format!("out of balance, {} orders", plan.sells.len() + plan.buys.len()),
+        };
+        self.log.say(&format!("{state}: {} {cash}, {}", portfolio.total.rounded(2), weights(portfolio)));
     }
 
     /// Finds out what became of orders that an earlier run left without an outcome.
@@ -237,10 +288,7 @@ impl Cycle<'_> {
         let unresolved: Vec<Intent> = self.journal.state.unresolved().cloned().collect();
         for intent in unresolved {
             self.log.say(&format!("an earlier run left an order open: {}; asking for it", sentence(&intent.order)));
-            let state = match self.follow(&intent.client_id, &intent.order, intent.expires, false)? {
-                Some(state) => state,
-                None => never_placed(),
-            };
+            let state = self.follow(&intent, false)?.unwrap_or_else(never_placed);
             self.conclude(&intent.client_id, &intent.order, &state)?;
         }
         Ok(())
@@ -256,7 +304,10 @@ impl Cycle<'_> {
                 continue;
             }
             self.log.say(&format!("an order of an earlier run waits on {}; cancelling it", order.symbol));
-            self.exchange.cancel(&order.client_id)?;
+            if let Err(error) = self.exchange.cancel(&order.client_id) {
+                // It may have ended in this moment; what it is now decides.
+                self.log.say(&error.message);
+            }
             let start = self.clock.elapsed();
             while self.exchange.order(&order.client_id)?.is_some_and(|state| !state.terminal) {
                 if self.clock.elapsed() - start > FOLLOW_MS {
@@ -314,15 +365,20 @@ impl Cycle<'_> {
                 .map(|holding| holding.market.buy(buy.value.share(share), holding.quote.ask, bounds))
                 .unwrap_or_default();
             if cut.is_empty() {
-                self.log.say(&format!(
-                    "{}: not bought: what the sells brought is not enough for its smallest order",
-                    buy.coin
-                ));
+                let why =
+                    format!("{} was not bought: what the sells brought is not enough for its smallest order", buy.coin);
+                self.log.say(&why);
+                self.report.dropped.push(why);
             }
             buys.extend(cut);
         }
         Ok((buys, balances))
     }
+}
+
+/// What balances say of a coin: nothing is zero.
+fn held(balances: &[Balance], coin: &str) -> Quantity {
+    balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
 }
 
 /// An order in words: `sell 0.1 BTC`, `buy ETH for 25 (ETH_USDT)`.

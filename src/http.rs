@@ -13,8 +13,6 @@ use std::io::{self, Read};
 
 /// At most three requests a second: far below the exchange's documented limits, and the reason why they never matter.
 const PACE_MS: Millis = 334;
-/// A reply must be complete within this time, connection and handshake included.
-const TIMEOUT_S: u64 = 10;
 const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
 
 /// A request that brought no usable reply.
@@ -52,11 +50,17 @@ impl<'a> Http<'a> {
         Http { clock, log, base: base.to_string(), last: None }
     }
 
-    /// Sends a GET (no `body`) or a POST of JSON, after a pause that keeps the pace.
+    /// Sends a GET (no `body`) or a POST of JSON, after a pause that keeps the pace. The reply may have so many bytes and take so many
+    /// seconds in all, connection and handshake included.
     ///
     /// # Errors
     /// When no complete head of a reply came in time, or it was a redirect.
-    pub fn send(&mut self, path: &str, body: Option<String>, most_bytes: usize) -> Result<Reply, Failure> {
+    pub fn send(
+        &mut self,
+        path: &str,
+        body: Option<String>,
+        (most_bytes, timeout_s): (usize, u64),
+    ) -> Result<Reply, Failure> {
         if let Some(last) = self.last {
             self.clock.sleep((last + PACE_MS - self.clock.elapsed()).max(0));
         }
@@ -71,7 +75,7 @@ impl<'a> Http<'a> {
             .with_header("User-Agent", USER_AGENT)
             .with_header("Accept", "application/json")
             .with_header("Connection", "close")
-            .with_timeout(TIMEOUT_S)
+            .with_timeout(timeout_s)
             .with_follow_redirects(false)
             .send_lazy();
         let end = self.clock.elapsed();
@@ -87,8 +91,8 @@ impl<'a> Http<'a> {
         let date = reply.header("date").and_then(http_date);
         let announced = if reply.header("transfer-encoding").is_some() { None } else { reply.header("content-length") };
         let expected = announced.and_then(|length| length.trim().parse().ok());
-        // The second that the server named began at most a second before it answered: its middle, at the middle of the exchange.
-        let date = date.map(|date| (date + 500, (start + end) / 2));
+        // Taken as of the reply's end: at most a second and the way back behind, never ahead.
+        let date = date.map(|date| (date, end));
         Ok(Reply { status, date, body: Body { reply, seen: 0, expected, most_bytes } })
     }
 

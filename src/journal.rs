@@ -4,9 +4,9 @@
 //!
 //! | record | members |
 //! |---|---|
-//! | head, first line | `journal` (version), `salt` (8 hex digits in every client id), `next` (order number), `last_run` |
+//! | head, first line | `journal` (version), `salt` (8 hex digits in every client id), `next` (order number), `last_run`, `unfinished` |
 //! | intent | `order` (client id), `number`, `at`, `expires`, `symbol`, `coin`, `side`, `quantity` or `notional`, `had`, `cash`, `look` |
-//! | outcome | `done` (client id), `status`, `order_id`, `filled_quantity`, `filled_value` |
+//! | outcome | `done` (client id), `at`, `status`, `order_id`, `filled_quantity`, `filled_value` |
 //! | cycle | `cycle` (time of a cycle that ended well) |
 //!
 //! Times are milliseconds of the exchange's clock. A last line that is not whole was being written when the power went; its
@@ -53,6 +53,8 @@ pub struct Fill {
     pub quantity: Quantity,
     /// Value paid or got, before fees.
     pub value: Value,
+    /// When that became known, by the exchange's clock.
+    pub at: Millis,
 }
 
 /// What a journal says.
@@ -64,6 +66,8 @@ pub struct State {
     pub last_run: Option<Millis>,
     /// Orders since the last good cycle, oldest first, with their fills where known.
     pub orders: Vec<(Intent, Option<Fill>)>,
+    /// The journal was shortened after a cycle that did not end well.
+    unfinished: bool,
 }
 
 impl State {
@@ -74,7 +78,7 @@ impl State {
 
     /// Whether orders were sent since the last cycle that ended well.
     pub fn interrupted(&self) -> bool {
-        !self.orders.is_empty()
+        self.unfinished || !self.orders.is_empty()
     }
 
     /// Whether a client id was made by this journal.
@@ -92,6 +96,7 @@ impl State {
                 Some(time) => Some(time.parse().ok()?),
                 None => None,
             };
+            self.unfinished = record.take("unfinished").is_some();
         } else if let Some(client_id) = record.take("order") {
             let intent = record.intent(client_id)?;
             self.next = record.take("number")?.parse::<u64>().ok()? + 1;
@@ -102,6 +107,7 @@ impl State {
             let fill = Fill {
                 quantity: Quantity::parse(&record.take("filled_quantity")?)?,
                 value: Value::parse(&record.take("filled_value")?)?,
+                at: record.take("at")?.parse().ok()?,
             };
             let (_, known) = self.orders.iter_mut().find(|(intent, _)| intent.client_id == client_id)?;
             *known = Some(fill);
@@ -109,6 +115,7 @@ impl State {
             self.last_run = Some(record.take("cycle")?.parse().ok()?);
             // A cycle cannot end well while an order is unknown.
             self.orders.clear();
+            self.unfinished = false;
         }
         Some(())
     }
@@ -243,7 +250,8 @@ impl Journal {
         let bytes = match read(path)? {
             Some(bytes) => bytes,
             None => {
-                let head = head(&salt(path)?, 0, None);
+                let fresh = State { salt: salt(path)?, ..State::default() };
+                let head = head(&fresh);
                 store::replace(path, &head)?;
                 head.into_bytes()
             }
@@ -251,7 +259,7 @@ impl Journal {
         let (state, good, lines) = replay(path, &bytes)?;
         let repaired = good < bytes.len();
         let mut length = u64::try_from(good).unwrap_or(0);
-        if length > MOST_BYTES && !state.interrupted() {
+        if length > MOST_BYTES && state.unresolved().next().is_none() {
             length = shorten(path, bytes.get(..good).unwrap_or_default(), &state, lines)?;
         }
         let file = store::private().append(true).open(path).map_err(|error| Error::new("open", path, error))?;
@@ -297,9 +305,10 @@ impl Journal {
     ///
     /// # Errors
     /// When it may not be on the disk: the order will be asked for again.
-    pub fn conclude(&mut self, client_id: &str, state: &OrderState) -> Result<(), Error> {
+    pub fn conclude(&mut self, client_id: &str, state: &OrderState, now: Millis) -> Result<(), Error> {
         let record = Object::new()
             .text("done", client_id)
+            .raw("at", &now.to_string())
             .text("status", &state.status)
             .text("order_id", &state.order_id)
             .text("filled_quantity", &state.filled_quantity.to_string())
@@ -336,19 +345,21 @@ impl Journal {
     }
 }
 
-fn head(salt: &str, next: u64, last_run: Option<Millis>) -> String {
-    let head = Object::new().raw("journal", "1").text("salt", salt).raw("next", &next.to_string());
-    let head = match last_run {
-        Some(time) => head.raw("last_run", &time.to_string()),
-        None => head,
-    };
+fn head(state: &State) -> String {
+    let mut head = Object::new().raw("journal", "1").text("salt", &state.salt).raw("next", &state.next.to_string());
+    if let Some(time) = state.last_run {
+        head = head.raw("last_run", &time.to_string());
+    }
+    if state.interrupted() {
+        head = head.raw("unfinished", "1");
+    }
     store::seal(&head.end())
 }
 
 /// Replaces a journal in which nothing is open by its head and its newest lines.
 fn shorten(path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64, Error> {
     let text = String::from_utf8_lossy(bytes);
-    let mut short = head(&state.salt, state.next, state.last_run);
+    let mut short = head(state);
     // From the first cycle record among the kept lines on, so that no outcome is without its intent.
     let kept = text.lines().skip(1.max(lines.saturating_sub(KEPT_LINES)));
     let is_cycle = |line: &&str| store::unseal(line).is_some_and(|text| text.starts_with("{\"cycle\""));

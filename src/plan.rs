@@ -40,13 +40,14 @@ pub struct Rules {
     pub fee: Percent,
     /// Every coin fires, and goes to its target.
     pub force: bool,
-    /// A cycle was interrupted between its sells and its buys: cash above its target fires inside its band, too.
-    pub finish: bool,
+    /// This goes on with a rebalance that has begun: cash above its target fires inside its band when it is more than fees leave over,
+    /// and nothing is sold that could have been bought just now, so `full` works as `target` and idle cash alone only buys.
+    pub resume: bool,
 }
 
 impl Rules {
     /// The config's rules at an exchange that takes `fee`.
-    pub fn new(config: &Config, fee: Percent, force: bool, finish: bool) -> Rules {
+    pub fn new(config: &Config, fee: Percent, force: bool, resume: bool) -> Rules {
         Rules {
             tolerance: config.tolerance,
             relative_tolerance: config.relative_tolerance,
@@ -55,7 +56,7 @@ impl Rules {
             bounds: Bounds { min: config.min_trade, max: config.max_trade },
             fee,
             force,
-            finish,
+            resume,
         }
     }
 
@@ -92,6 +93,13 @@ pub struct Plan {
     pub keep: Value,
 }
 
+impl Plan {
+    /// Whether it has no order.
+    pub fn is_empty(&self) -> bool {
+        self.sells.is_empty() && self.buys.is_empty()
+    }
+}
+
 /// Where one coin or the cash stands against its band.
 struct Standing {
     /// Its value now.
@@ -106,17 +114,22 @@ struct Standing {
 
 impl Standing {
     /// `costs` is what the rebalance may lose of `total`: an edge is aimed at so that it still holds afterwards.
-    fn new(value: Value, target: Percent, total: Value, costs: Value, rules: &Rules) -> Option<Standing> {
-        let band = rules.band(target);
+    fn new(
+        value: Value,
+        target: Percent,
+        band: Percent,
+        total: Value,
+        costs: Value,
+        rules: &Rules,
+    ) -> Option<Standing> {
         let upper = total.percent(target + band)?;
-        let low = target - target.min(band);
-        let lower = total.percent_up(low)?;
+        let lower = total.percent_up(target - band)?;
         let at_target = total.percent(target)?;
         let high = value > at_target;
         let restore = match (rules.restore, high) {
             (Restore::Target, _) => at_target,
             (Restore::Half, true) => total.percent(target + band.half())?,
-            (Restore::Half, false) => total.percent_up(target - target.min(band.half()))?,
+            (Restore::Half, false) => total.percent_up(target - band.half())?,
             (Restore::Edge, true) => (total - costs).percent(target + band)?.max(at_target),
             (Restore::Edge, false) => {
                 // What a buy brings is less by its fee and half the spread; as much again is bought.
@@ -150,6 +163,9 @@ struct Draft<'a> {
     /// Net cash that may be spent at most; negative when cash must grow.
     most_cash: Value,
     skipped: Vec<Skip>,
+    /// Whether a coin is out of its band by an order's worth.
+    coins_fired: bool,
+    /// Whether a coin or the cash is.
     fired: bool,
 }
 
@@ -159,9 +175,9 @@ pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
     draft.fire();
     if draft.fired {
         match rules.method {
-            Method::Drifted => draft.drifted()?,
-            Method::Target => draft.all_to_target(),
-            Method::Full => draft.sell_all(),
+            Method::Full if !rules.resume => draft.sell_all(),
+            Method::Full | Method::Target if draft.coins_fired || !rules.resume => draft.all_to_target(),
+            _ => draft.drifted()?,
         }
         draft.fit_buys()?;
     }
@@ -171,9 +187,14 @@ pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
 impl<'a> Draft<'a> {
     fn new(portfolio: &'a Portfolio, rules: &'a Rules) -> Option<Draft<'a>> {
         let stand = |costs: Value| -> Option<(Vec<Standing>, Standing)> {
-            let standing = |value, target| Standing::new(value, target, portfolio.total, costs, rules);
-            let coins = portfolio.holdings.iter().map(|holding| standing(holding.value, holding.target));
-            Some((coins.collect::<Option<Vec<_>>>()?, standing(portfolio.cash.total, portfolio.cash.target)?))
+            let standing = |value, target, band| Standing::new(value, target, band, portfolio.total, costs, rules);
+            let coins = portfolio.holdings.iter().map(|holding| {
+                // A coin that is to be sold off has no band: all of it goes.
+                let band = if holding.listed { rules.band(holding.target) } else { Percent::ZERO };
+                standing(holding.value, holding.target, band)
+            });
+            let cash = &portfolio.cash;
+            Some((coins.collect::<Option<Vec<_>>>()?, standing(cash.total, cash.target, rules.band(cash.target))?))
         };
         let (mut standings, mut cash) = stand(Value::ZERO)?;
         if rules.restore == Restore::Edge {
@@ -194,6 +215,7 @@ impl<'a> Draft<'a> {
             sells: nothing.clone(),
             buys: nothing,
             skipped: Vec::new(),
+            coins_fired: false,
             fired: false,
         })
     }
@@ -247,21 +269,26 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        if self.cash_fires() {
-            self.fired = true;
-        }
+        self.coins_fired = self.fired;
+        self.fired |= self.cash_fires();
     }
 
     fn cash_fires(&self) -> bool {
         let worth = |amount: Value| amount >= self.rules.bounds.min && amount > Value::ZERO;
+        self.cash.out && worth(self.cash.above().max(self.cash.below())) || worth(self.idle())
+    }
+
+    /// Cash that an unfinished rebalance left unspent; up to a percent of the portfolio is what fees may leave.
+    fn idle(&self) -> Value {
         let idle = self.cash.value.minus_or_zero(self.cash.target);
-        self.cash.out && worth(self.cash.above().max(self.cash.below())) || self.rules.finish && worth(idle)
+        let fees = self.portfolio.total.percent(Percent::ONE).unwrap_or(idle);
+        if self.rules.resume && idle > fees { idle } else { Value::ZERO }
     }
 
     /// The least and the most cash that a `drifted` plan may spend on balance.
     fn cash_range(&self) -> (Value, Value) {
         let cash = &self.cash;
-        let restore = if self.rules.finish && cash.value > cash.target { cash.target } else { cash.restore };
+        let restore = if self.idle() > Value::ZERO { cash.target } else { cash.restore };
         let (to_restore, to_target) = (cash.value - restore, cash.value - cash.target);
         match (self.cash_fires(), cash.value > cash.target) {
             (true, true) => (to_restore, to_target),

@@ -29,6 +29,8 @@ pub struct Holding {
     pub target: Percent,
     /// Its trading rules.
     pub market: Market,
+    /// Whether it is in the allocation; if not, it is to be sold off.
+    pub listed: bool,
 }
 
 impl Holding {
@@ -37,9 +39,9 @@ impl Holding {
         self.market.minimum(self.quote.ask, bounds)
     }
 
-    /// What remains of `value` when it is sold as a whole number of ticks.
+    /// What `value` brings when it is sold as a whole number of ticks at the bid, where the exchange counts its minimum.
     pub fn worth_on_tick(&self, value: Value) -> Value {
-        self.price.value_of(self.market.quantity_worth(value, self.price)).unwrap_or(value)
+        self.quote.bid.value_of(self.market.quantity_worth(value, self.price)).unwrap_or(value)
     }
 }
 
@@ -48,7 +50,7 @@ impl Holding {
 pub struct Cash {
     /// Its name.
     pub coin: Coin,
-    /// What belongs to the portfolio: all of it but the reserve.
+    /// What belongs to the portfolio: all of it but the reserve. Negative while the reserve is not all there.
     pub total: Value,
     /// What may be spent: the free part of it, but the reserve.
     pub spendable: Value,
@@ -79,6 +81,8 @@ pub enum Error {
     Balance(Coin, String),
     /// An amount is too large to count.
     TooLarge(Coin),
+    /// The cash reserve is larger than everything there is.
+    Reserve(Value, Value),
 }
 
 impl fmt::Display for Error {
@@ -92,6 +96,9 @@ impl fmt::Display for Error {
             }
             Error::Price(coin, why) => write!(f, "the price of {coin} is not believed: {why}"),
             Error::Balance(coin, why) => write!(f, "the balance of {coin} is not believed: {why}"),
+            Error::Reserve(reserve, total) => {
+                write!(f, "cash_reserve is {reserve}, but the whole account is worth {total}; lower it")
+            }
             Error::TooLarge(coin) => write!(f, "the value of {coin} is too large to count"),
         }
     }
@@ -146,12 +153,16 @@ impl Portfolio {
                 (true, true) => source.holding(coin, Percent::ZERO).map_err(|error| error.to_string()),
             };
             match outcome {
-                Ok(holding) => holdings.push(holding),
+                Ok(holding) => holdings.push(Holding { listed: false, ..holding }),
                 Err(why) => ignored.push((coin.clone(), why)),
             }
         }
         let cash = source.cash(config);
-        let total = holdings.iter().map(|holding| holding.value).sum::<Value>() + cash.total;
+        let coins: Value = holdings.iter().map(|holding| holding.value).sum();
+        let total = coins + cash.total;
+        if total < Value::ZERO {
+            return Err(Error::Reserve(config.cash_reserve, coins + cash.total + config.cash_reserve));
+        }
         Ok(Portfolio { holdings, cash, total, ignored })
     }
 
@@ -199,6 +210,7 @@ impl Source<'_> {
             value: value(total)?,
             free_value: value(free)?,
             target,
+            listed: true,
             market: market.ok_or_else(|| Error::Price(coin.clone(), "it has no market".to_string()))?,
         })
     }
@@ -210,7 +222,7 @@ impl Source<'_> {
         let target = config.allocation.iter().find(|(coin, _)| *coin == config.quote);
         Cash {
             coin: config.quote.clone(),
-            total: total.minus_or_zero(config.cash_reserve),
+            total: total - config.cash_reserve,
             spendable: free.minus_or_zero(config.cash_reserve),
             target: target.map_or(Percent::ZERO, |(_, target)| *target),
         }

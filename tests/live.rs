@@ -66,14 +66,15 @@ fn orders_that_fill_slowly_are_waited_for() {
 }
 
 #[test]
-fn an_order_that_stays_open_is_cancelled_and_its_fills_count() {
+fn an_order_that_stays_open_is_cancelled_and_reported() {
     let mut world = two_coins();
-    world.slow_fill_asks = u32::MAX;
+    (world.slow_fill_asks, world.slow_fill_half) = (u32::MAX, false);
     let exchange = Exchange::start(world);
     let owner = Owner::new(&exchange, HALVES);
     let books = Books::open(&exchange);
     let run = owner.run(&["once"]);
-    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(run.code, 1, "{}", run.log);
+    assert!(run.log.contains("ended as CANCELED with 0 filled"), "{}", run.log);
     books.check(&exchange, &run.log);
     assert!(exchange.world().count("private/cancel-order") > 0, "{}", run.log);
     assert!(exchange.world().orders.iter().all(|order| order.status != exchange::Status::Active));
@@ -145,7 +146,7 @@ fn what_cannot_be_believed_ends_the_cycle_before_any_order() {
         ("more locked than held", |world| world.hold_locked("BTC", "0.1", "0.2")),
         ("clock ahead", |world| world.clock_skew_s = -7200),
         ("clock behind", |world| world.clock_skew_s = 7200),
-        ("no clock", |world| world.send_date = false),
+        ("no date, and the tickers' clock is off", |world| (world.send_date, world.clock_skew_s) = (false, 7200)),
     ];
     side_by_side(&cases, |(what, change)| {
         let mut world = two_coins();
@@ -168,6 +169,13 @@ fn a_clock_that_is_off_by_less_than_a_minute_is_corrected() {
         world.clock_skew_s = skew;
         balances_once(world, HALVES, &HALF, "0.3");
     }
+}
+
+#[test]
+fn without_a_date_the_tickers_tell_the_time() {
+    let mut world = two_coins();
+    world.send_date = false;
+    balances_once(world, HALVES, &HALF, "0.3");
 }
 
 #[test]

@@ -24,15 +24,26 @@ const NONCE_WINDOW_MS: Millis = 60_000;
 /// Nonces are this far in the past, so that a request that is lost on the way can be accepted for 35 s and not for 60: the sooner is
 /// it certain that an order that nobody knows will never be placed.
 const NONCE_AGE_MS: Millis = 25_000;
+/// Our clock and the exchange's `Date` header, which counts seconds, agree when they differ by no more than this.
+const AGREE_MS: Millis = 2000;
 /// Taker fee of the venue's default tier (50 basis points recorded in 2026; accounts may have less).
 const FEE: &str = "0.5";
 /// Pauses before a question is asked again.
 const PAUSES_MS: [Millis; 3] = [1000, 2000, 4000];
-/// Limits of one reply: the lists have about 370 kB, an account a few hundred bytes a coin.
-const MOST_LIST_BYTES: usize = 8 * 1024 * 1024;
-const MOST_REPLY_BYTES: usize = 1024 * 1024;
+/// A longer row of a list is no row; the longest recorded one had 500 bytes.
 const MOST_ROW_BYTES: usize = 16 * 1024;
-const MOST_REST_BYTES: usize = 1024 * 1024;
+/// What a list's reply may hold beside its rows; the risk parameters have two more lists.
+const MOST_REST_BYTES: usize = 512 * 1024;
+
+/// Longest reply of each endpoint in bytes, about ten times what was recorded; and how long it may take, in seconds.
+fn limits(path: &str) -> (usize, u64) {
+    match path {
+        "public/get-instruments" => (4 * 1024 * 1024, 15),
+        "public/get-tickers" | "public/get-risk-parameters" => (2 * 1024 * 1024, 15),
+        "private/user-balance" | "private/get-open-orders" => (1024 * 1024, 10),
+        _ => (64 * 1024, 10),
+    }
+}
 
 /// One account at the venue.
 pub struct CryptoCom<'a> {
@@ -43,8 +54,9 @@ pub struct CryptoCom<'a> {
     quote: Coin,
     cache: Cache,
     instruments: Instruments,
-    /// The exchange's time, and our monotonic clock at that moment.
+    /// The exchange's time, and our monotonic clock at that moment. Chosen once, so that nonces rise.
     anchor: Option<(Millis, Millis)>,
+    last_nonce: Millis,
 }
 
 impl<'a> CryptoCom<'a> {
@@ -66,6 +78,7 @@ impl<'a> CryptoCom<'a> {
             cache: Cache::new(cache, format!("{base_url} {quote}")),
             instruments: Instruments::new(),
             anchor: None,
+            last_nonce: 0,
         }
     }
 
@@ -74,34 +87,45 @@ impl<'a> CryptoCom<'a> {
         self.time().unwrap_or_else(|| self.clock.now())
     }
 
-    fn request(&mut self, path: &str, body: Option<String>, most: usize) -> Result<Reply, Error> {
-        let reply = self.http.send(path, body, most).map_err(|failure: Failure| {
+    fn request(&mut self, path: &str, body: Option<String>) -> Result<Reply, Error> {
+        let reply = self.http.send(path, body, limits(path)).map_err(|failure: Failure| {
             let kind = if failure.not_sent { Kind::Unreachable } else { Kind::Unknown };
             Error::new(kind, failure.message)
         })?;
-        if let Some(date) = reply.date {
-            self.anchor = Some(date);
+        if self.anchor.is_none() {
+            self.anchor = reply.date.map(|date| self.anchor_at(date));
         }
         Ok(reply)
     }
 
-    /// Sends a signed request once, or twice when the first was refused because of the time. Returns the text of a reply whose
+    /// The exchange's time by a `Date` header that was read at a moment of our monotonic clock: our own clock when both agree, because
+    /// it is finer and goes on between runs; else the header's second, which is never ahead.
+    fn anchor_at(&self, (date, moment): (Millis, Millis)) -> (Millis, Millis) {
+        let elapsed = self.clock.elapsed();
+        let ours = self.clock.now() - (elapsed - moment);
+        let agree = (-AGREE_MS..=AGREE_MS).contains(&(ours - date));
+        if agree { (ours, moment) } else { (date, moment) }
+    }
+
+    /// Sends a signed question once, or twice when the first was refused because of the time. Returns the text of a reply whose
     /// code is 0.
     fn private(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
-        match self.private_once(method, params) {
+        match self.signed(method, params, self.now() - NONCE_AGE_MS) {
             Err(error) if error.kind == Kind::Clock && self.anchor.is_some() => {
-                self.log.detail(&format!("{method}: the time was refused; trying once more with the exchange's"));
-                self.private_once(method, params)
+                self.log.detail(&format!("{method}: the time was refused; asking once more with the exchange's"));
+                self.signed(method, params, self.now() - NONCE_AGE_MS)
             }
             outcome => outcome,
         }
     }
 
-    fn private_once(&mut self, method: &str, params: &[(&str, &str)]) -> Result<String, Error> {
-        let credentials = self.credentials.as_ref();
+    /// Sends a signed request once, with a nonce of about `time`, above every earlier one.
+    fn signed(&mut self, method: &str, params: &[(&str, &str)], time: Millis) -> Result<String, Error> {
+        let credentials = self.credentials.clone();
         let credentials =
             credentials.ok_or_else(|| Error::new(Kind::NotAuthorised, format!("{method}: there is no API key")))?;
-        let nonce = (self.now() - NONCE_AGE_MS).to_string();
+        self.last_nonce = time.max(self.last_nonce + 1);
+        let nonce = self.last_nonce.to_string();
         let sig = credentials.sign_crypto_com(method, &nonce, params, &nonce);
         let body = Object::new()
             .raw("id", &nonce)
@@ -111,11 +135,18 @@ impl<'a> CryptoCom<'a> {
             .raw("nonce", &nonce)
             .text("sig", &sig)
             .end();
-        let reply = self.request(method, Some(body), MOST_REPLY_BYTES)?;
-        let status = reply.status;
+        let reply = self.request(method, Some(body))?;
+        let (status, date) = (reply.status, reply.date);
         let broken = |error| Error::new(Kind::Unknown, format!("{method}: the answer broke off: {error}"));
         let text = reply.body.text().map_err(broken)?;
-        judge(method, status, &text).map(|()| text)
+        let outcome = judge(method, status, &text);
+        if outcome.as_ref().is_err_and(|error| error.kind == Kind::Clock) {
+            // Nonces may have to go back now: all earlier ones were refused or are in the past.
+            (self.anchor, self.last_nonce) = (date, 0);
+        }
+        // An exchange that repeats a request in its message must not show the key.
+        outcome.map_err(|error| Error::new(error.kind, credentials.redact(&error.message)))?;
+        Ok(text)
     }
 
     /// Sends a private question until it is answered, a few times. Never used to send an order.
@@ -141,13 +172,22 @@ impl<'a> CryptoCom<'a> {
 
     /// Reads a public list as a stream, row by row, once.
     fn list(&mut self, path: &str, name: &str, row: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<(), Error> {
-        let mut reply = self.request(path, None, MOST_LIST_BYTES)?;
-        let rest =
-            json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, row).map_err(|error| match error {
-                RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
-                RowsError::Garbled(why) => unreadable(path, reply.status, &why),
-            })?;
-        judge(path, reply.status, &rest)
+        let mut reply = self.request(path, None)?;
+        let mut rows = 0;
+        let mut count = |text: &str| {
+            rows += 1;
+            row(text)
+        };
+        let rest = json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, &mut count);
+        let rest = rest.map_err(|error| match error {
+            RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
+            RowsError::Garbled(why) => unreadable(path, reply.status, &why),
+        })?;
+        judge(path, reply.status, &rest)?;
+        match rows {
+            0 => Err(unreadable(path, reply.status, "its list is empty")),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the rules of `coins` from the two lists that hold them.
@@ -190,7 +230,10 @@ impl<'a> CryptoCom<'a> {
         while unknown(&self.instruments) {
             match self.read_instruments(coins) {
                 Ok(rules) => {
-                    self.cache.save(self.now(), &rules);
+                    // What is missing or halted may be back tomorrow: only what is there is kept.
+                    if rules.values().all(|rules| rules.as_ref().is_some_and(|rules| rules.tradable)) {
+                        self.cache.save(self.now(), &rules);
+                    }
                     self.instruments = rules;
                 }
                 Err(error) => self.pause(error, &mut attempt)?,
@@ -202,8 +245,10 @@ impl<'a> CryptoCom<'a> {
     /// Best bid and ask of every symbol in `wanted`, with one request for all.
     fn read_quotes(&mut self, wanted: &[&str]) -> Result<BTreeMap<String, Quote>, Error> {
         let mut quotes = BTreeMap::new();
+        let mut newest = None;
         self.list("public/get-tickers", "data", &mut |row| {
             let row = Row::read(row)?;
+            newest = newest.max(row.get("t").and_then(|time| time.parse::<Millis>().ok()));
             let Some(symbol) = row.get("i").filter(|symbol| wanted.contains(symbol)) else { return Ok(()) };
             let price = |key: &str| match row.get(key) {
                 None => Ok(None),
@@ -214,6 +259,8 @@ impl<'a> CryptoCom<'a> {
             }
             Ok(())
         })?;
+        // A server without a `Date` header tells its time by its newest ticker.
+        self.anchor = self.anchor.or(newest.map(|time| (time, self.clock.elapsed())));
         Ok(quotes)
     }
 }
@@ -258,17 +305,23 @@ impl Exchange for CryptoCom<'_> {
     }
 
     fn quotes_of(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Vec<Coin>>, Error> {
-        let mut found: BTreeMap<Coin, Vec<Coin>> = BTreeMap::new();
-        self.list("public/get-instruments", "data", &mut |row| {
-            let row = Row::read(row)?;
-            if let (Some(base), Some(quote)) = (row.get("base_ccy"), row.get("quote_ccy"))
-                && row.spot_base(quote).is_some_and(|coin| coins.iter().any(|wanted| wanted == coin))
-            {
-                found.entry(base.to_string()).or_default().push(quote.to_string());
+        let mut attempt = 0;
+        loop {
+            let mut found: BTreeMap<Coin, Vec<Coin>> = BTreeMap::new();
+            let read = self.list("public/get-instruments", "data", &mut |row| {
+                let row = Row::read(row)?;
+                if let (Some(base), Some(quote)) = (row.get("base_ccy"), row.get("quote_ccy"))
+                    && row.spot_base(quote).is_some_and(|coin| coins.iter().any(|wanted| wanted == coin))
+                {
+                    found.entry(base.to_string()).or_default().push(quote.to_string());
+                }
+                Ok(())
+            });
+            match read {
+                Ok(()) => return Ok(found),
+                Err(error) => self.pause(error, &mut attempt)?,
             }
-            Ok(())
-        })?;
-        Ok(found)
+        }
     }
 
     fn balances(&mut self) -> Result<Vec<Balance>, Error> {
@@ -318,7 +371,7 @@ impl Exchange for CryptoCom<'_> {
         }
     }
 
-    fn place(&mut self, order: &Order, client_id: &str) -> Result<(), Error> {
+    fn place(&mut self, order: &Order, client_id: &str, expires: Millis) -> Result<(), Error> {
         let (name, amount) = match order.size {
             Size::Quantity(quantity) => ("quantity", quantity.to_string()),
             Size::Notional(value) => ("notional", value.to_string()),
@@ -332,12 +385,8 @@ impl Exchange for CryptoCom<'_> {
             ("spot_margin", "SPOT"),
             ("type", "MARKET"),
         ];
-        match self.private("private/create-order", &params) {
-            Ok(_) => Ok(()),
-            // Our ids are never used twice for different orders: this one is there already.
-            Err(error) if error.kind == Kind::Duplicate => Ok(()),
-            Err(error) => Err(error),
-        }
+        // Sent once, whatever is answered: sending again is for the caller, who has it in the journal. The nonce is what expires.
+        self.signed("private/create-order", &params, expires - NONCE_WINDOW_MS).map(|_| ())
     }
 
     fn order(&mut self, client_id: &str) -> Result<Option<OrderState>, Error> {
@@ -396,7 +445,7 @@ impl Exchange for CryptoCom<'_> {
         match self.ask("private/cancel-order", &[("client_oid", "rbcheck")]) {
             Err(error) if error.kind == Kind::NotAuthorised => Ok(Some(false)),
             Err(error) if error.kind == Kind::NoSuchOrder => Ok(Some(true)),
-            Err(error) if matches!(error.kind, Kind::Refused { .. }) => Ok(None),
+            Err(error) if error.kind == Kind::Refused => Ok(None),
             Err(error) => Err(error),
             Ok(_) => Ok(Some(true)),
         }

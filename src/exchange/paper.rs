@@ -67,6 +67,8 @@ pub struct Paper<'a> {
     clock: &'a dyn Clock,
     path: PathBuf,
     quote: Coin,
+    /// Coins that must have a price.
+    allocation: Vec<Coin>,
     account: Account,
     /// The real exchange, for live prices.
     live: Option<Box<dyn Exchange + 'a>>,
@@ -106,7 +108,9 @@ impl<'a> Paper<'a> {
             )
         })?;
         let live = account.prices.is_none().then(live);
-        let paper = Paper { clock, path, quote: config.quote.clone(), account, live, listings: BTreeMap::new() };
+        let allocation = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned();
+        let (quote, allocation) = (config.quote.clone(), allocation.collect());
+        let paper = Paper { clock, path, quote, allocation, account, live, listings: BTreeMap::new() };
         Ok((paper, created))
     }
 
@@ -175,6 +179,11 @@ impl Exchange for Paper<'_> {
             Some(live) => live.listings(coins)?,
             None => coins.iter().filter_map(|coin| Some((coin.clone(), self.listing(coin)?))).collect(),
         };
+        let priced = |coin: &&Coin| !self.listings.contains_key(*coin);
+        if let (None, Some(coin)) = (&self.live, self.allocation.iter().find(priced)) {
+            let why = format!("{}: there is no price for {coin}; add one under \"prices\"", self.path.display());
+            return Err(Error::new(Kind::Refused, why));
+        }
         Ok(self.listings.clone())
     }
 
@@ -193,12 +202,11 @@ impl Exchange for Paper<'_> {
         Ok(Vec::new())
     }
 
-    fn place(&mut self, order: &Order, client_id: &str) -> Result<(), Error> {
+    fn place(&mut self, order: &Order, client_id: &str, _expires: Millis) -> Result<(), Error> {
         if self.account.orders.iter().any(|(id, _)| id == client_id) {
             return Ok(());
         }
-        let refused = Kind::Refused { with_id: false };
-        let (mut account, state) = self.fill(order).map_err(|why| Error::new(refused, why))?;
+        let (mut account, state) = self.fill(order).map_err(|why| Error::new(Kind::Refused, why))?;
         account.orders.push((client_id.to_string(), state));
         let surplus = account.orders.len().saturating_sub(KEPT_ORDERS);
         account.orders.drain(..surplus);

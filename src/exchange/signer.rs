@@ -18,6 +18,11 @@ impl Credentials {
         Credentials { key, secret }
     }
 
+    /// A text from outside in which neither part can be read.
+    pub fn redact(&self, text: &str) -> String {
+        text.replace(&self.secret, "***").replace(&self.key, "***")
+    }
+
     /// Lower-case hex of HMAC-SHA256 over `message` under the secret.
     pub fn sign(&self, message: &str) -> String {
         // A key of any length is valid for HMAC; an empty signature would be refused by the exchange.

@@ -1,8 +1,8 @@
 //! One order from its record to its fills: written down, sent, asked for by our id until it has ended.
 
-use super::{Cycle, Failure, Placed, sentence};
+use super::{Cycle, Failure, Placed, held, sentence};
 use crate::amount::{Quantity, Value};
-use crate::exchange::{Balance, Kind, Millis, OrderState};
+use crate::exchange::{Balance, Error, Kind, Millis, OrderState};
 use crate::journal::Intent;
 use crate::market::{Order, Side};
 
@@ -14,8 +14,10 @@ const OPEN_MS: Millis = 15_000;
 const EXPIRY_MARGIN_MS: Millis = 2000;
 /// An order that was just accepted may not be known for a moment.
 const LEAST_ASKS: u32 = 3;
-/// How often one order is sent under its id while it is certain that it was not accepted.
-const SENDS: u32 = 4;
+/// Pauses before an order is sent again that certainly was not accepted.
+const PAUSES_MS: [Millis; 2] = [1000, 3000];
+/// An order that the exchange confirmed and then does not know is given this long to be known again.
+const RECEIVED_MS: Millis = 600_000;
 
 impl Cycle<'_> {
     pub(super) fn place_all(&mut self, orders: &[Order], balances: &[Balance], look: u32) -> Result<(), Failure> {
@@ -34,73 +36,76 @@ impl Cycle<'_> {
     }
 
     /// Sends one order and finds out what was filled.
+    ///
+    /// An order that the exchange cannot be brought to take ends the cycle: the next one would fare no better.
     fn fill(&mut self, order: &Order, balances: &[Balance], look: u32) -> Result<Placed, Failure> {
-        let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
-        let client_id = self.journal.next_id(now);
-        let held = |coin: &str| {
-            balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
-        };
-        let (had, cash) = (held(&order.coin), held(&self.config.quote));
-        let mut refusal = String::new();
-        for send in 0..SENDS {
-            let at = self.exchange.time().unwrap_or(now);
+        let client_id = self.journal.next_id(self.now());
+        let (had, cash) = (held(balances, &order.coin), held(balances, &self.config.quote));
+        let mut pauses = PAUSES_MS.iter();
+        loop {
+            let at = self.now();
             let expires = at + self.exchange.order_validity_ms();
             let intent = Intent { client_id: client_id.clone(), order: order.clone(), at, expires, had, cash, look };
             self.journal.intend(&intent)?;
-            let sent = self.exchange.place(order, &client_id);
-            let state = match &sent {
-                Ok(()) => self.follow(&client_id, order, expires, true)?,
-                Err(error) => {
-                    refusal.clone_from(&error.message);
-                    match error.kind {
-                        // The exchange has a record of what it refused: look whether the refusal is all there is to it.
-                        Kind::Refused { with_id: true } => self
-                            .follow(&client_id, order, at - EXPIRY_MARGIN_MS, false)?
-                            .or_else(|| Some(never_placed())),
-                        Kind::Refused { with_id: false } | Kind::NotAuthorised | Kind::Clock | Kind::NoSuchOrder => {
-                            Some(never_placed())
-                        }
-                        Kind::RateLimited | Kind::Unreachable => None,
-                        Kind::Duplicate => self.follow(&client_id, order, expires, true)?,
-                        Kind::Unknown | Kind::Garbled => {
-                            self.log.say(&format!("{}; asking what became of it", error.message));
-                            self.follow(&client_id, order, expires, false)?
-                        }
+            let error = match self.exchange.place(order, &client_id, expires) {
+                Ok(()) => return self.ended(&intent, true, None),
+                Err(error) => error,
+            };
+            match error.kind {
+                Kind::Duplicate => return self.ended(&intent, true, None),
+                // Refused for good, unless the exchange has it after all.
+                Kind::Refused | Kind::NoSuchOrder => {
+                    let looked = Intent { expires: at - EXPIRY_MARGIN_MS, ..intent };
+                    return self.ended(&looked, false, Some(&error));
+                }
+                Kind::RateLimited | Kind::Unreachable | Kind::Clock | Kind::NotAuthorised => {}
+                Kind::Unknown | Kind::Garbled => {
+                    self.log.say(&format!("{}; asking what became of it", error.message));
+                    if let Some(state) = self.follow(&intent, false)? {
+                        return self.placed(&intent, state, None);
                     }
                 }
+            }
+            let pause = pauses.next().filter(|_| error.kind != Kind::NotAuthorised);
+            let Some(pause) = pause else {
+                self.conclude(&client_id, order, &never_placed())?;
+                return Err(Failure::Exchange(error));
             };
-            if let Some(state) = state {
-                self.conclude(&client_id, order, &state)?;
-                let refused = sent.is_err() && state.filled_quantity == Quantity::ZERO || state.status == "REJECTED";
-                let refused =
-                    refused.then(|| if refusal.is_empty() { "the exchange rejected it".to_string() } else { refusal });
-                return Ok(Placed { order: order.clone(), client_id, state, refused });
-            }
-            if send + 1 < SENDS {
-                self.log.say(&format!("{} was not accepted; sending it again under the same id", sentence(order)));
-                self.clock.sleep(1000 << send);
-            }
+            self.log.say(&format!(
+                "{} was not accepted ({}); sending it again under the same id",
+                sentence(order),
+                error.message
+            ));
+            self.clock.sleep(*pause);
         }
-        let state = never_placed();
-        self.conclude(&client_id, order, &state)?;
-        Ok(Placed { order: order.clone(), client_id, state, refused: Some(refusal) })
+    }
+
+    /// Waits for the end of an order and writes it down.
+    fn ended(&mut self, intent: &Intent, received: bool, refusal: Option<&Error>) -> Result<Placed, Failure> {
+        let state = self.follow(intent, received)?.unwrap_or_else(never_placed);
+        self.placed(intent, state, refusal)
+    }
+
+    fn placed(&mut self, intent: &Intent, state: OrderState, refusal: Option<&Error>) -> Result<Placed, Failure> {
+        self.conclude(&intent.client_id, &intent.order, &state)?;
+        let refused = match refusal {
+            Some(error) if state.filled_quantity == Quantity::ZERO => Some(error.message.clone()),
+            _ if state.status == "REJECTED" => Some("the exchange rejected it".to_string()),
+            _ => None,
+        };
+        Ok(Placed { order: intent.order.clone(), client_id: intent.client_id.clone(), state, refused })
     }
 
     pub(super) fn conclude(&mut self, client_id: &str, order: &Order, state: &OrderState) -> Result<(), Failure> {
-        self.journal.conclude(client_id, state).map_err(|error| {
+        self.journal.conclude(client_id, state, self.now()).map_err(|error| {
             Failure::Unknown(format!("{error}; {} is done at the exchange but not in the journal", sentence(order)))
         })
     }
 
     /// Asks for an order by our id until it has ended. `None`: it is certain that it was never placed and never will be, because the
     /// exchange does not know it and could not accept it any more. With `received` the exchange has confirmed it, so it exists.
-    pub(super) fn follow(
-        &mut self,
-        client_id: &str,
-        order: &Order,
-        expires: Millis,
-        received: bool,
-    ) -> Result<Option<OrderState>, Failure> {
+    pub(super) fn follow(&mut self, intent: &Intent, received: bool) -> Result<Option<OrderState>, Failure> {
+        let Intent { client_id, order, expires, .. } = intent;
         let start = self.clock.elapsed();
         let (mut pause, mut asked, mut cancelled) = (500, 0, false);
         let mut trouble;
@@ -121,7 +126,7 @@ impl Cycle<'_> {
                 }
                 Ok(None) => {
                     trouble = "the exchange does not know it".to_string();
-                    let expired = self.exchange.time().is_some_and(|time| time > expires + EXPIRY_MARGIN_MS);
+                    let expired = self.exchange.time().is_some_and(|time| time > *expires + EXPIRY_MARGIN_MS);
                     if expired && asked >= LEAST_ASKS && !received {
                         return Ok(None);
                     }
@@ -129,14 +134,29 @@ impl Cycle<'_> {
                 Err(error) => trouble = error.message,
             }
             if waited > FOLLOW_MS {
-                let order = sentence(order);
-                return Err(Failure::Unknown(format!(
-                    "the outcome of {order} (id {client_id}) is unknown: {trouble}; it is in the journal, and the next run asks for it first"
-                )));
+                return Err(self.unknown(intent, received, &trouble));
             }
             self.clock.sleep(pause);
             pause = (pause * 2).min(4000);
         }
+    }
+
+    /// Gives up waiting for an order: the journal keeps it for the next run.
+    fn unknown(&mut self, intent: &Intent, received: bool, trouble: &str) -> Failure {
+        let Intent { client_id, order, .. } = intent;
+        if received {
+            // It exists: not to be taken for lost as soon as another order would be.
+            let expires = self.now() + RECEIVED_MS;
+            if let Err(error) = self.journal.intend(&Intent { expires, ..intent.clone() }) {
+                self.log.say(&error.to_string());
+            }
+        }
+        let state = OrderState { status: "UNKNOWN".to_string(), ..never_placed() };
+        self.report.placed.push(Placed { order: order.clone(), client_id: client_id.clone(), state, refused: None });
+        Failure::Unknown(format!(
+            "the outcome of {} (id {client_id}) is unknown: {trouble}; it is in the journal, and the next run asks for it first",
+            sentence(order)
+        ))
     }
 }
 
@@ -151,7 +171,8 @@ pub(super) fn never_placed() -> OrderState {
     }
 }
 
-fn outcome(order: &Order, state: &OrderState) -> String {
+/// What became of an order, in words.
+pub(super) fn outcome(order: &Order, state: &OrderState) -> String {
     let done = match order.side {
         Side::Sell => "sold",
         Side::Buy => "bought",

@@ -1,9 +1,9 @@
 //! Balances lag behind fills: they are read until they show what was traded, before anything is decided on them.
 
-use super::{Cycle, Failure};
-use crate::amount::{Percent, Quantity};
+use super::{Cycle, Failure, held};
+use crate::amount::{Quantity, Value};
 use crate::exchange::{Balance, Millis};
-use crate::journal::Fill;
+use crate::journal::{Fill, Intent};
 use crate::market::{Coin, Side};
 
 /// Balances were recorded to settle within a second of a fill; this is twice that.
@@ -11,49 +11,64 @@ const SETTLE_MS: Millis = 2000;
 const SETTLE_READS: u32 = 10;
 /// After this long a balance that still shows no trade was changed by someone else.
 const SETTLE_WINDOW_MS: Millis = 120_000;
-/// A balance shows a fill when it has grown by this much of it: fees are below the rest.
-const SHOWN: &str = "98";
 
-/// An amount that a balance must show before it is believed.
+/// What a balance must show before it is believed.
 pub(super) struct Expected {
     coin: Coin,
     had: Quantity,
-    gain: Quantity,
+    at_least: Quantity,
+    at_most: Option<Quantity>,
+}
+
+/// The fills of one coin, or of the cash, within one look.
+struct Moved {
+    coin: Coin,
+    had: Quantity,
+    sum: Quantity,
+    smallest: Quantity,
+    gained: bool,
 }
 
 impl Cycle<'_> {
-    /// What balances must show of the orders of the last look that had any: what was bought, or else what the sells brought.
+    /// What balances must show of the fills since the last look that had any, in every coin and in cash.
+    ///
+    /// A fee may be taken of what is gained, so a gain shows when all but the fee of it is there. Of the smallest fill a quarter may be
+    /// missing: enough for the exchange's rounding, and too little for a whole fill to be overlooked.
     pub(super) fn expected_from_journal(&self) -> Vec<Expected> {
         let orders = &self.journal.state.orders;
-        let Some((last, _)) =
-            orders.iter().rev().find(|(_, fill)| fill.is_some_and(|fill| fill.quantity > Quantity::ZERO))
+        let filled = |fill: &Option<Fill>| fill.filter(|fill| fill.quantity > Quantity::ZERO);
+        let Some((look, at)) = orders.iter().rev().find_map(|(intent, fill)| Some((intent.look, filled(fill)?.at)))
         else {
             return Vec::new();
         };
-        let now = self.exchange.time().unwrap_or_else(|| self.clock.now());
-        if now - last.at > SETTLE_WINDOW_MS {
+        if self.now() - at > SETTLE_WINDOW_MS {
             return Vec::new();
         }
-        let mut expected: Vec<Expected> = Vec::new();
-        let of_look =
-            orders.iter().filter(|(intent, _)| intent.look == last.look && intent.order.side == last.order.side);
-        for (intent, fill) in of_look {
-            let Some(Fill { quantity, value }) = *fill else { continue };
-            let (coin, had, gain) = match intent.order.side {
-                Side::Buy => (&intent.order.coin, intent.had, quantity),
-                Side::Sell => (&self.config.quote, intent.cash, value.as_quantity()),
-            };
-            match expected.iter_mut().find(|expected| expected.coin == *coin) {
-                Some(expected) => expected.gain += gain,
-                None => expected.push(Expected { coin: coin.clone(), had, gain }),
-            }
+        let mut moved: Vec<Moved> = Vec::new();
+        for (intent, fill) in orders.iter().filter(|(intent, _)| intent.look == look) {
+            let Some(fill) = filled(fill) else { continue };
+            let Intent { order, had, cash, .. } = intent;
+            let buys = order.side == Side::Buy;
+            note(&mut moved, &order.coin, *had, fill.quantity, buys);
+            note(&mut moved, &self.config.quote, *cash, fill.value.as_quantity(), !buys);
         }
-        expected
+        let fee = self.exchange.fee();
+        let expect = |moved: Moved| {
+            let slack = moved.smallest.as_value().half().half();
+            let sum = moved.sum.as_value();
+            let least = match moved.gained {
+                true => moved.had.as_value() + sum.minus_or_zero(slack + sum.percent_up(fee).unwrap_or(Value::ZERO)),
+                false => Value::ZERO,
+            };
+            let most = (moved.had.as_value() + slack).minus_or_zero(sum).as_quantity();
+            let at_most = if moved.gained { None } else { Some(most) };
+            Expected { coin: moved.coin, had: moved.had, at_least: least.as_quantity(), at_most }
+        };
+        moved.into_iter().map(expect).collect()
     }
 
     /// Reads balances until they show what was traded.
     pub(super) fn settled(&mut self, expected: &[Expected]) -> Result<Vec<Balance>, Failure> {
-        let shown = Percent::parse(SHOWN).unwrap_or(Percent::HUNDRED);
         if !expected.is_empty() {
             self.clock.sleep(SETTLE_MS);
         }
@@ -61,12 +76,9 @@ impl Cycle<'_> {
         loop {
             let balances = self.exchange.balances()?;
             reads += 1;
-            let held = |coin: &str| {
-                balances.iter().find(|balance| balance.coin == coin).map_or(Quantity::ZERO, |balance| balance.total)
-            };
             let lags = |expected: &&Expected| {
-                expected.gain > Quantity::ZERO
-                    && expected.gain.percent(shown).is_none_or(|gain| held(&expected.coin) < expected.had + gain)
+                let now = held(&balances, &expected.coin);
+                now < expected.at_least || expected.at_most.is_some_and(|most| now > most)
             };
             let Some(late) = expected.iter().find(lags) else { return Ok(balances) };
             if reads < SETTLE_READS {
@@ -74,15 +86,24 @@ impl Cycle<'_> {
                 self.clock.sleep(SETTLE_MS);
                 continue;
             }
-            if held(&late.coin) == late.had {
+            if held(&balances, &late.coin) == late.had {
                 return Err(Failure::Unsettled(format!(
-                    "the exchange still shows {} {} as before the last trade; nothing more was sent, every order is in the journal, and \
-                     the next run goes on",
+                    "the exchange still shows {} {} as before the last trade, so nothing more was sent",
                     late.had, late.coin
                 )));
             }
             self.log.say(&format!("{} was moved by someone else meanwhile; going on with what is there", late.coin));
             return Ok(balances);
         }
+    }
+}
+
+fn note(moved: &mut Vec<Moved>, coin: &str, had: Quantity, amount: Quantity, gained: bool) {
+    match moved.iter_mut().find(|moved| moved.coin == coin) {
+        Some(moved) => {
+            moved.sum += amount;
+            moved.smallest = moved.smallest.min(amount);
+        }
+        None => moved.push(Moved { coin: coin.to_string(), had, sum: amount, smallest: amount, gained }),
     }
 }

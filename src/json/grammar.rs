@@ -9,7 +9,7 @@ const MOST_DEPTH: usize = 32;
 /// # Errors
 /// The line of the first thing that is not JSON.
 pub fn validate(text: &str) -> Result<(), Error> {
-    let mut grammar = Grammar { bytes: text.as_bytes(), at: 0 };
+    let mut grammar = Grammar { bytes: text.as_bytes(), at: 0, key: (0, 0) };
     grammar.value(0)?;
     grammar.space();
     match grammar.peek() {
@@ -21,6 +21,8 @@ pub fn validate(text: &str) -> Result<(), Error> {
 struct Grammar<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the last key stands, with its quotes.
+    key: (usize, usize),
 }
 
 impl Grammar<'_> {
@@ -31,9 +33,11 @@ impl Grammar<'_> {
     fn error(&self, message: &str) -> Error {
         let seen = self.bytes.get(..self.at).unwrap_or(self.bytes);
         let line = 1 + seen.iter().filter(|byte| **byte == b'\n').count();
-        match self.peek() {
-            None => Error::at(line, "the document ends too early"),
-            Some(_) => Error::at(line, message),
+        let message = if self.peek().is_none() { "the document ends too early" } else { message };
+        let key = self.bytes.get(self.key.0..self.key.1).filter(|key| (3..=42).contains(&key.len()));
+        match key.and_then(|key| core::str::from_utf8(key).ok()) {
+            Some(key) => Error::at(line, format!("after {key}: {message}")),
+            None => Error::at(line, message),
         }
     }
 
@@ -72,7 +76,9 @@ impl Grammar<'_> {
         loop {
             if keys {
                 self.space();
+                let start = self.at;
                 self.string()?;
+                self.key = (start, self.at);
                 self.space();
                 if !self.eat(b':') {
                     return Err(self.error("a colon is missing after a key"));
@@ -150,21 +156,23 @@ impl Grammar<'_> {
     }
 
     fn number(&mut self) -> Result<(), Error> {
-        self.eat(b'-');
+        let negative = self.eat(b'-');
         let zero = self.peek() == Some(b'0');
         let whole = self.digits()?;
         if zero && whole > 1 {
             return Err(self.error("a number begins with a needless zero"));
         }
         // nanoserde reads whole numbers into 64 bits.
-        if whole > 18 {
-            return Err(self.error("a number has more than 18 digits before its point"));
+        if whole > 19 - usize::from(negative) {
+            return Err(self.error("a number has more than 19 digits before its point"));
         }
         if self.eat(b'.') {
             self.digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            return Err(self.error("a number is written with an exponent; write it as a plain decimal"));
+            self.at += 1;
+            self.eat(b'-');
+            self.digits()?;
         }
         Ok(())
     }

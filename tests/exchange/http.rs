@@ -92,7 +92,7 @@ impl Incoming {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_string(), query.to_string());
         let incoming = Incoming { verb, path, query, head, body: Vec::new() };
-        let length = incoming.header("content-length").unwrap_or("0").parse().ok()?;
+        let length = incoming.header("content-length").unwrap_or("0").parse::<usize>().ok()?;
         if length > BODY_MAX {
             return None;
         }

@@ -115,16 +115,22 @@ pub(super) fn unreadable(what: &str, status: u16, why: &str) -> Error {
     }
 }
 
+/// Whether the venue documents a code as a refusal, or was seen to refuse with it (325). A code that nobody knows says nothing.
+fn refuses(code: i64) -> bool {
+    matches!(code, 201..=330 | 401..=420 | 501 | 604..=620 | 1110 | 30024 | 40001..=40007 | 40107)
+        || matches!(code, 43003..=43012 | 120_009 | 130_008)
+}
+
 /// Judges a reply by its `code`, on every HTTP status (the venue's table of response and reason codes).
 pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
-    let (mut code, mut message, mut with_id) = (None, String::new(), false);
+    let (mut code, mut message) = (None, String::new());
     let read = Reader::new(text).and_then(|mut reader| {
-        reader.object(&mut |reader, key| match (key, reader.next()) {
-            ("code", _) => {
+        reader.object(&mut |reader, key| match key {
+            "code" => {
                 code = reader.scalar()?.and_then(|code| code.parse::<i64>().ok());
                 Ok(())
             }
-            ("message", _) => {
+            "message" => {
                 message = reader
                     .scalar()?
                     .unwrap_or_default()
@@ -134,10 +140,6 @@ pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
                     .collect();
                 Ok(())
             }
-            ("result", Next::Object) => reader.object(&mut |reader, key| {
-                with_id |= key == "order_id";
-                reader.skip()
-            }),
             _ => reader.skip(),
         })
     });
@@ -154,7 +156,8 @@ pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
         40101 | 40103 | 40104 | 202 | 401 => Kind::NotAuthorised,
         204 => Kind::Duplicate,
         40401 | 212 => Kind::NoSuchOrder,
-        _ => Kind::Refused { with_id },
+        _ if refuses(code) => Kind::Refused,
+        _ => Kind::Unknown,
     };
     let advice = match code {
         40101 => "; is the key right, and may it trade?",
