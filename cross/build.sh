@@ -1,0 +1,110 @@
+#!/bin/sh
+# Builds the static binaries:  cross/build.sh [TARGET...]        (without a target: all four)
+#
+# Leaves target/TARGET/release/rebalancer. Where Docker or Podman runs it uses cross; elsewhere zig as the C compiler and
+# linker, with Debian's rustc and its library source. Both take the profile of Cargo.toml and the flags of cross/release.toml.
+#
+#   REBALANCER_ROUTE=cross|zig   do not choose
+#   REBALANCER_TOOLS=DIR         where tools that are missing are put, default ~/.cache/rebalancer-tools
+#   CARGO_TARGET_DIR=DIR         compile there (to keep a cache); the binary is still copied to target/
+set -eu
+
+ZIG=0.15.2          # carries musl 1.2.5 with its own allocator; 0.17 replaces parts of musl with code of zig's own
+ZIGBUILD=0.24.0
+CROSS=0.2.5
+
+cd "$(dirname "$0")/.."
+tools=${REBALANCER_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/rebalancer-tools}
+compile_in=${CARGO_TARGET_DIR:-$PWD/target}
+export CARGO_TARGET_DIR="$compile_in"
+export RUSTC_BOOTSTRAP=1
+# A RUSTFLAGS of the caller would replace those of the config files.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+
+say() { echo "cross/build.sh: $*" >&2; }
+fail() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+apt() {
+    have apt-get || fail "please install $*: there is no apt-get here to do it"
+    sudo=
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    say "installing $*"
+    { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >&2 ||
+        fail "apt-get could not install $*"
+}
+
+has_library_source() {
+    [ -x "$1" ] && [ -f "$("$1" --print sysroot)/lib/rustlib/src/rust/library/std/src/lib.rs" ]
+}
+
+prepare_zig() {
+    # The two Debian packages are of one version, so compiler and library source always match.
+    if has_library_source /usr/bin/rustc; then
+        RUSTC=/usr/bin/rustc
+    else
+        RUSTC=$(rustup which rustc 2>/dev/null || command -v rustc || true)
+        if ! has_library_source "${RUSTC:-none}"; then
+            apt rustc-web rust-web-src
+            RUSTC=/usr/bin/rustc
+            has_library_source "$RUSTC" || fail "$RUSTC came without the source of the standard library (package rust-web-src)"
+        fi
+    fi
+    export RUSTC
+    have cargo || apt cargo-web
+    venv=$tools/zig-$ZIG-$ZIGBUILD
+    if [ ! -e "$venv/complete" ]; then
+        say "installing zig $ZIG and cargo-zigbuild $ZIGBUILD into $venv"
+        rm -rf "$venv"
+        mkdir -p "$tools"
+        python3 -m venv "$venv" >/dev/null 2>&1 || { apt python3-venv; python3 -m venv --clear "$venv"; } ||
+            fail "python3 cannot make a virtual environment in $venv"
+        "$venv/bin/pip" install -q "ziglang==$ZIG" "cargo-zigbuild==$ZIGBUILD" >&2 || fail "pip could not install zig"
+        : >"$venv/complete"
+    fi
+    PATH=$venv/bin:$PATH
+}
+
+prepare_cross() {
+    have rustup || fail "cross needs rustup, which is not installed"
+    if ! have cross; then
+        say "installing cross $CROSS into $tools"
+        (unset CARGO_TARGET_DIR; cargo install -q --locked --root "$tools" cross --version "$CROSS") || fail "cargo could not install cross $CROSS"
+        PATH=$tools/bin:$PATH
+    fi
+    rustup component list --installed | grep -q '^rust-src' || rustup component add rust-src || fail "rustup could not add rust-src"
+}
+
+case ${REBALANCER_ROUTE:-} in
+    cross | zig) route=$REBALANCER_ROUTE ;;
+    '') if { docker info || podman info; } >/dev/null 2>&1 && have rustup; then route=cross; else route=zig; fi ;;
+    *) fail "REBALANCER_ROUTE is '$REBALANCER_ROUTE'; it may be cross or zig" ;;
+esac
+"prepare_$route"
+if [ "$route" = cross ]; then
+    say "route: cross $CROSS in its container, $(rustc --version)"
+else
+    say "route: zig $ZIG, $("$RUSTC" --version)"
+fi
+
+[ $# -gt 0 ] || set -- arm-unknown-linux-musleabihf armv7-unknown-linux-musleabihf aarch64-unknown-linux-musl x86_64-unknown-linux-musl
+for target; do
+    case $target in
+        arm-unknown-linux-musleabihf | armv7-unknown-linux-musleabihf | aarch64-unknown-linux-musl | x86_64-unknown-linux-musl) ;;
+        *) fail "unknown target $target" ;;
+    esac
+    if [ "$route" = cross ]; then
+        CROSS_CONFIG=cross/Cross.toml cross build --locked --release --target "$target" --config cross/release.toml
+    else
+        # zig brings the C start files and libc, so rustc must not look for its own.
+        # The registry's place in the builder's home directory is no business of the file.
+        cargo zigbuild --locked --release --target "$target" --config cross/release.toml --config \
+            "target.$target.rustflags=['-Clink-self-contained=no', '--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates']"
+    fi || fail "$target: the build failed"
+    file=target/$target/release/rebalancer
+    if [ "$compile_in" != "$PWD/target" ]; then
+        mkdir -p "target/$target/release"
+        cp "$compile_in/$target/release/rebalancer" "$file"
+    fi
+    say "$file: $(wc -c <"$file") bytes"
+done
