@@ -140,6 +140,16 @@ macro_rules! amount {
                 if tick.0 <= 0 { self } else { $name(self.0 - self.0 % tick.0) }
             }
 
+            /// How many whole ticks it has; none when the tick or the amount is not positive.
+            pub fn ticks(self, tick: $name) -> u128 {
+                if tick.0 <= 0 { 0 } else { (self.0.max(0) / tick.0).unsigned_abs() }
+            }
+
+            /// So many ticks; `None` above [`LIMIT`].
+            pub fn of_ticks(count: u128, tick: $name) -> Option<$name> {
+                signed(tick.0.unsigned_abs().checked_mul(count)?, false).map($name)
+            }
+
             /// The smallest multiple of `tick` that is not below it (away from zero).
             pub fn ceil_to_tick(self, tick: $name) -> $name {
                 let floor = self.floor_to_tick(tick);
@@ -264,14 +274,20 @@ impl Value {
         divide(self.0, UNIT + percent.0 / 100).map(Value)
     }
 
-    /// What must be sold so that it remains after costs of `percent` were taken off, in the 18th decimal at most one
-    /// above: `self * 100 / (100 - percent)`. `None` when the cost is 100 percent or more.
+    /// The least that must be sold so that it remains after costs of `percent` (rounded up) were taken off. `None` when the cost is
+    /// 100 percent or more.
     pub fn with_cost(self, percent: Percent) -> Option<Value> {
         let left = UNIT - percent.0 / 100;
         if left <= 0 {
             return None;
         }
-        divide(self.0, left).map(|mantissa| Value(mantissa + 1))
+        // Both roundings together take less than two units of the 18th decimal times 100 / (100 - percent).
+        let mut sold = Value(divide(self.0, left)?);
+        for _ in 0..2 {
+            let lack = self.minus_or_zero(sold - sold.percent_up(percent)?);
+            sold += Value(divide(lack.0, left)? + i128::from(lack.0 > 0));
+        }
+        Some(sold)
     }
 
     /// Its part of an amount, towards zero: the remainder stays with the caller.
@@ -298,14 +314,6 @@ impl Value {
     /// One of `parts` equal pieces, towards zero; itself for one or no part.
     pub fn split(self, parts: u32) -> Value {
         Value(self.0 / i128::from(parts.max(1)))
-    }
-
-    /// How many times `size` goes into it, rounded up; `None` when `size` is not positive or the count is above u32.
-    pub fn count_up(self, size: Value) -> Option<u32> {
-        if size.0 <= 0 || self.0 < 0 {
-            return None;
-        }
-        u32::try_from(self.0 / size.0 + i128::from(self.0 % size.0 != 0)).ok()
     }
 }
 

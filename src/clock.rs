@@ -109,12 +109,19 @@ pub fn http_date(text: &str) -> Option<Millis> {
     let (_, date) = text.trim().split_once(", ")?;
     let words: Vec<&str> = date.split(' ').collect();
     let [day, month, year, time, "GMT"] = words.as_slice() else { return None };
-    let number = |text: &str, low: i64, high: i64| text.parse().ok().filter(|n: &i64| (low..=high).contains(n));
+    let number = |text: &str, low: i64, high: i64| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|n: &i64| digits && (low..=high).contains(n))
+    };
     let month = MONTHS.iter().position(|name| name == month)?;
     let (day, year) = (number(day, 1, 31)?, number(year, 1970, 9999)?);
     let (hour, rest) = time.split_once(':')?;
     let (minute, second) = rest.split_once(':')?;
     let (hour, minute, second) = (number(hour, 0, 23)?, number(minute, 0, 59)?, number(second, 0, 60)?);
-    let days = days_from_date(year, i64::try_from(month).ok()? + 1, day);
+    let month = i64::try_from(month).ok()? + 1;
+    let days = days_from_date(year, month, day);
+    if date_from_days(days) != (year, month, day) {
+        return None;
+    }
     Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1000)
 }

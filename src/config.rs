@@ -355,8 +355,8 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
         "base_url" => {
             let line = reader.line();
             let url = text(reader, key)?;
-            config.base_url =
-                http::base_url(&url).map_err(|why| JsonError::at(line, format!("base_url: \"{url}\": {why}")))?;
+            config.base_url = http::base_url(&url)
+                .map_err(|why| JsonError::at(line, format!("base_url: \"{}\": {why}", shown(&url))))?;
         }
         "state_dir" => {
             let line = reader.line();

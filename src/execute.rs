@@ -8,7 +8,7 @@
 mod order;
 mod settle;
 
-use crate::amount::{Quantity, Share, Value};
+use crate::amount::{Quantity, Value};
 use crate::clock::{Clock, span};
 use crate::config::Config;
 use crate::exchange::{self, Balance, Exchange, Kind, Millis, OrderState};
@@ -330,7 +330,7 @@ impl Cycle<'_> {
         before: Vec<Balance>,
         look: u32,
     ) -> Result<(Vec<Order>, Vec<Balance>), Failure> {
-        if plan.buys.is_empty() || plan.sells.is_empty() {
+        if plan.buys.is_empty() {
             return Ok((plan.buys.clone(), before));
         }
         let sold = self
@@ -356,14 +356,13 @@ impl Cycle<'_> {
             funds.rounded(2),
             self.config.quote
         ));
-        let share = Share::of(funds, wanted);
+        let mut values: Vec<Value> = plan.buys.iter().map(|buy| buy.value).collect();
+        plan::shrink(&mut values, funds);
         let bounds = Rules::new(self.config, self.exchange.fee(), self.force, false).bounds;
         let mut buys = Vec::new();
-        for buy in &plan.buys {
+        for (buy, value) in plan.buys.iter().zip(values) {
             let holding = portfolio.holdings.iter().find(|holding| holding.coin == buy.coin);
-            let cut = holding
-                .map(|holding| holding.market.buy(buy.value.share(share), holding.quote.ask, bounds))
-                .unwrap_or_default();
+            let cut = holding.map(|holding| holding.market.buy(value, holding.quote.ask, bounds)).unwrap_or_default();
             if cut.is_empty() {
                 let why =
                     format!("{} was not bought: what the sells brought is not enough for its smallest order", buy.coin);

@@ -179,7 +179,8 @@ pub fn base_url(url: &str) -> Result<String, String> {
     }
     let authority = rest.split('/').next().unwrap_or("");
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-    if host.is_empty() || port.parse::<u16>().map_or(true, |port| port == 0) {
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    if host.is_empty() || !digits || port.parse::<u16>().map_or(true, |port| port == 0) {
         return bad("its host or port is missing or wrong");
     }
     let loopback = host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());

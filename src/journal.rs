@@ -9,7 +9,7 @@
 //! | outcome | `done` (client id), `at`, `status`, `order_id`, `filled_quantity`, `filled_value` |
 //! | cycle | `cycle` (time of a cycle that ended well) |
 //!
-//! Times are milliseconds of the exchange's clock. A last line that is not whole was being written when the power went; its
+//! Times are milliseconds of the exchange's clock. A last line without its line end was being written when the power went; its
 //! order was never sent, so it is cut off. Anything else that does not unseal is damage: the journal is refused and left as
 //! it is. When it has grown past [`MOST_BYTES`] and nothing in it is needed, it is replaced by its head and newest lines.
 
@@ -180,15 +180,14 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<(State, usize, usize), Error> {
         let end = rest.iter().position(|byte| *byte == b'\n');
         let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
         let text = core::str::from_utf8(line).ok().and_then(store::unseal);
-        let last = end.is_none_or(|end| end + 1 == rest.len());
-        match text {
-            Some(text) if end.is_some() => {
+        match (text, end) {
+            (Some(text), Some(_)) => {
                 if state.apply(text, lines == 0).is_none() {
                     return Err(damaged(path, lines + 1));
                 }
             }
-            // Torn: the last line, and not the head, which was written with the file itself.
-            _ if last && lines > 0 => return Ok((state, good, lines)),
+            // Torn: the last line has no end, and it is not the head, which was written with the file itself.
+            (_, None) if lines > 0 => return Ok((state, good, lines)),
             _ => return Err(damaged(path, lines + 1)),
         }
         good += line.len() + 1;

@@ -125,72 +125,57 @@ impl Market {
     }
 
     /// Orders that sell `quantity` (rounded down to the tick) at about `price`. Larger orders than the maximum are split
-    /// into equal ones. Empty when the value is below the minimum.
+    /// into pieces that differ by a tick at most. Empty when not even one order is possible.
     pub fn sell(&self, quantity: Quantity, price: Price, bounds: Bounds) -> Vec<Order> {
-        let quantity = quantity.floor_to_tick(self.quantity_tick);
-        let Some(value) = price.value_of(quantity) else { return Vec::new() };
-        let Some(parts) = self.parts(value, price, bounds) else { return Vec::new() };
-        let mut rest = quantity;
-        let mut orders = Vec::new();
-        for left in (1..=parts).rev() {
-            // Rounded up, so that the last piece is the smallest: pieces differ by a tick at most.
-            let piece = match price.quantity_for(value.split(parts)) {
-                Some(piece) if left > 1 => piece.ceil_to_tick(self.quantity_tick).min(rest),
-                _ => rest,
-            };
-            let piece = match self.maximum(bounds).and_then(|max| price.quantity_for(max)) {
-                Some(most) => piece.min(most.floor_to_tick(self.quantity_tick)),
-                None => piece,
-            };
-            let Some(value) = price.value_of(piece) else { continue };
-            if piece == Quantity::ZERO || value < self.minimum(price, bounds) {
-                continue;
-            }
-            rest -= piece;
-            orders.push(self.order(Side::Sell, Size::Quantity(piece), value));
-        }
-        orders
+        let tick = self.quantity_tick;
+        let least = price.quantity_for(self.minimum(price, bounds)).map(|least| {
+            // The division rounds down, and a quantity just below the minimum's is below the minimum.
+            let enough = price.value_of(least).is_some_and(|value| value >= self.minimum(price, bounds));
+            least.ticks(tick) + u128::from(!(enough && least.floor_to_tick(tick) == least))
+        });
+        let most = match self.maximum(bounds) {
+            None => Some(u128::MAX),
+            Some(max) => Some(self.quantity_worth(max, price).ticks(tick)),
+        };
+        let (Some(least), Some(most)) = (least, most) else { return Vec::new() };
+        let sell = |count| {
+            let quantity = Quantity::of_ticks(count, tick)?;
+            Some(self.order(Side::Sell, Size::Quantity(quantity), price.value_of(quantity)?))
+        };
+        pieces(quantity.ticks(tick), least, most).into_iter().filter_map(sell).collect()
     }
 
-    /// Orders that spend `value` of the quote currency (rounded down to its tick) at about `price`. Larger orders than the maximum are
-    /// split into equal ones. Empty when the value is below the minimum.
+    /// Orders that spend `value` of the quote currency (rounded down to its tick) at about `price`. Larger orders than the
+    /// maximum are split into pieces that differ by a tick at most. Empty when not even one order is possible.
     pub fn buy(&self, value: Value, price: Price, bounds: Bounds) -> Vec<Order> {
-        let value = value.floor_to_tick(self.notional_tick);
-        let Some(parts) = self.parts(value, price, bounds) else { return Vec::new() };
-        let mut rest = value;
-        let mut orders = Vec::new();
-        for left in (1..=parts).rev() {
-            let piece = if left > 1 { value.split(parts).ceil_to_tick(self.notional_tick).min(rest) } else { rest };
-            let piece = match self.maximum(bounds) {
-                Some(max) => piece.min(max.floor_to_tick(self.notional_tick)),
-                None => piece,
-            };
-            if piece < self.minimum(price, bounds) || piece == Value::ZERO {
-                continue;
-            }
-            rest -= piece;
-            orders.push(self.order(Side::Buy, Size::Notional(piece), piece));
-        }
-        orders
-    }
-
-    /// How many orders a value is split into: as few as the maximum allows, but none below the minimum. `None` when not
-    /// even one order is possible.
-    fn parts(&self, value: Value, price: Price, bounds: Bounds) -> Option<u32> {
-        let min = self.minimum(price, bounds);
-        if value <= Value::ZERO || value < min {
-            return None;
-        }
-        let Some(max) = self.maximum(bounds) else { return Some(1) };
-        let parts = value.count_up(max).filter(|parts| *parts <= MOST_PARTS)?;
-        match value.split(parts) >= min {
-            true => Some(parts),
-            // Orders at the maximum, and what remains is too small to be one.
-            false => Some(parts.saturating_sub(1)).filter(|parts| *parts > 0),
-        }
+        let tick = self.notional_tick;
+        let least = self.minimum(price, bounds).ceil_to_tick(tick).ticks(tick);
+        let most = self.maximum(bounds).map_or(u128::MAX, |max| max.ticks(tick));
+        let buy = |count| {
+            let value = Value::of_ticks(count, tick)?;
+            Some(self.order(Side::Buy, Size::Notional(value), value))
+        };
+        pieces(value.ticks(tick), least, most).into_iter().filter_map(buy).collect()
     }
 
     fn order(&self, side: Side, size: Size, value: Value) -> Order {
         Order { symbol: self.symbol.clone(), coin: self.base.clone(), side, size, value }
     }
+}
+
+/// Splits so many ticks into as few equal pieces as `most` allows, none below `least`. When equal pieces would be too small, as many
+/// as possible have `most`, and the rest, which is too small for an order, is left out. Empty above [`MOST_PARTS`] pieces.
+fn pieces(ticks: u128, least: u128, most: u128) -> Vec<u128> {
+    if ticks == 0 || ticks < least || most == 0 || most < least {
+        return Vec::new();
+    }
+    let count = ticks.div_ceil(most);
+    if count > u128::from(MOST_PARTS) {
+        return Vec::new();
+    }
+    let (size, larger) = (ticks / count, ticks % count);
+    if size < least {
+        return (1..count).map(|_| most).collect();
+    }
+    (0..count).map(|at| size + u128::from(at < larger)).collect()
 }

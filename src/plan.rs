@@ -21,7 +21,7 @@
 use crate::amount::{Percent, Share, Value};
 use crate::config::{Config, Method, Restore};
 use crate::market::{Bounds, Coin, Order};
-use crate::portfolio::{Holding, Portfolio};
+use crate::portfolio::{Cash, Holding, Portfolio};
 
 /// The owner's rules as the planner needs them.
 #[derive(Clone, Copy)]
@@ -113,15 +113,15 @@ struct Standing {
 }
 
 impl Standing {
-    /// `costs` is what the rebalance may lose of `total`: an edge is aimed at so that it still holds afterwards.
-    fn new(
-        value: Value,
-        target: Percent,
-        band: Percent,
-        total: Value,
-        costs: Value,
-        rules: &Rules,
-    ) -> Option<Standing> {
+    /// Of a coin, or of the cash for `None`. `costs` is what the rebalance may lose of `total`: an edge is aimed at so that it still
+    /// holds afterwards.
+    fn new(whose: Option<&Holding>, cash: &Cash, total: Value, costs: Value, rules: &Rules) -> Option<Standing> {
+        let (value, target, band) = match whose {
+            // A coin that is to be sold off has no band: all of it goes.
+            Some(coin) if !coin.listed => (coin.value, coin.target, Percent::ZERO),
+            Some(coin) => (coin.value, coin.target, rules.band(coin.target)),
+            None => (cash.total, cash.target, rules.band(cash.target)),
+        };
         let upper = total.percent(target + band)?;
         let lower = total.percent_up(target - band)?;
         let at_target = total.percent(target)?;
@@ -132,8 +132,10 @@ impl Standing {
             (Restore::Half, false) => total.percent_up(target - band.half())?,
             (Restore::Edge, true) => (total - costs).percent(target + band)?.max(at_target),
             (Restore::Edge, false) => {
-                // What a buy brings is less by its fee and half the spread; as much again is bought.
-                let cost = lower.minus_or_zero(value).percent_up(rules.fee + rules.fee)?;
+                // What a buy brings is less by its costs; twice as much again is bought.
+                let short = lower.minus_or_zero(value);
+                let cost = whose.map_or(Some(Value::ZERO), |coin| coin.cost(short, rules.fee))?;
+                let cost = cost + cost;
                 (lower + cost).min(at_target)
             }
         };
@@ -179,29 +181,29 @@ pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
             Method::Full | Method::Target if draft.coins_fired || !rules.resume => draft.all_to_target(),
             _ => draft.drifted()?,
         }
-        draft.fit_buys()?;
     }
-    draft.orders()
+    let sells = draft.sell_orders();
+    if draft.fired {
+        draft.fit_buys(&sells)?;
+    }
+    draft.finish(sells)
 }
 
 impl<'a> Draft<'a> {
     fn new(portfolio: &'a Portfolio, rules: &'a Rules) -> Option<Draft<'a>> {
         let stand = |costs: Value| -> Option<(Vec<Standing>, Standing)> {
-            let standing = |value, target, band| Standing::new(value, target, band, portfolio.total, costs, rules);
-            let coins = portfolio.holdings.iter().map(|holding| {
-                // A coin that is to be sold off has no band: all of it goes.
-                let band = if holding.listed { rules.band(holding.target) } else { Percent::ZERO };
-                standing(holding.value, holding.target, band)
-            });
-            let cash = &portfolio.cash;
-            Some((coins.collect::<Option<Vec<_>>>()?, standing(cash.total, cash.target, rules.band(cash.target))?))
+            let standing = |whose| Standing::new(whose, &portfolio.cash, portfolio.total, costs, rules);
+            let coins = portfolio.holdings.iter().map(|holding| standing(Some(holding)));
+            Some((coins.collect::<Option<Vec<_>>>()?, standing(None)?))
         };
         let (mut standings, mut cash) = stand(Value::ZERO)?;
         if rules.restore == Restore::Edge {
-            // What all fired coins trade at most, both ways, costs twice the fee and about as much in spread.
-            let out = standings.iter().filter(|standing| standing.out);
-            let moved: Value = out.map(|standing| (standing.value - standing.target).distance()).sum();
-            let costs = moved.percent(rules.fee + rules.fee + rules.fee + rules.fee)?;
+            // What fired coins and cash may cost on their way to their targets, both ways, in the dearest coin.
+            let fired = standings.iter().chain([&cash]).filter(|standing| standing.out);
+            let moved: Value = fired.map(|standing| (standing.value - standing.target).distance()).sum();
+            let costs = portfolio.holdings.iter().map(|holding| holding.cost(moved, rules.fee));
+            let dearest = costs.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or_default();
+            let costs = dearest + dearest;
             (standings, cash) = stand(costs)?;
         }
         let nothing = vec![Value::ZERO; portfolio.holdings.len()];
@@ -298,13 +300,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Value that buys can have from `most_cash` and the sells, fees paid.
-    fn funds(&self) -> Option<Value> {
-        let sold: Value = self.sells.iter().copied().sum();
-        let cash = self.most_cash + sold - sold.percent_up(self.rules.fee)?;
-        cash.max(Value::ZERO).without_cost(self.rules.fee)
-    }
-
     fn drifted(&mut self) -> Option<()> {
         let (least, most) = self.cash_range();
         let spendable = self.portfolio.cash.spendable;
@@ -314,7 +309,9 @@ impl<'a> Draft<'a> {
         let sold: Value = self.sells.iter().copied().sum();
         // Cash that the buys take, less what the sells bring.
         let spent = bought + bought.percent_up(fee)? - (sold - sold.percent_up(fee)?);
-        if spent > self.most_cash {
+        // A gap that is nothing but fees is left to smaller buys: it is not worth an order of another coin.
+        let fees = bought.percent_up(fee)? + sold.percent_up(fee)?;
+        if spent - fees > self.most_cash {
             let missing = (spent - self.most_cash).with_cost(fee)?;
             self.draw(missing);
         } else if spent < least.min(spendable) {
@@ -354,7 +351,8 @@ impl<'a> Draft<'a> {
             let trades = taken > Value::ZERO;
             let min = if trades { Value::ZERO } else { holding.minimum(self.rules.bounds) };
             let room = whole.minus_or_zero(taken);
-            if holding.market.tradable && room > Value::ZERO && room >= min {
+            let worth = if selling && !trades { holding.worth_on_tick(room) } else { room };
+            if holding.market.tradable && room > Value::ZERO && worth >= min {
                 candidates.push(Candidate { at, room, min, trades });
             }
         }
@@ -389,10 +387,34 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Makes the buys fit the money: all by the same share, the smallest left out while a share would be below its minimum.
-    fn fit_buys(&mut self) -> Option<()> {
+    /// The sells as orders, on their ticks.
+    fn sell_orders(&mut self) -> Vec<Order> {
         let portfolio = self.portfolio;
-        let funds = self.funds()?;
+        let mut orders = Vec::new();
+        for (holding, sell) in portfolio.holdings.iter().zip(&self.sells).filter(|(_, sell)| **sell > Value::ZERO) {
+            let all = *sell >= holding.free_value;
+            let worth = holding.market.quantity_worth(*sell, holding.price);
+            let quantity = if all { holding.free } else { worth.min(holding.free) };
+            let pieces = holding.market.sell(quantity, holding.price, self.rules.bounds);
+            if pieces.is_empty() {
+                self.skipped.push(no_size(holding, *sell, self.rules));
+            }
+            orders.extend(pieces);
+        }
+        orders
+    }
+
+    /// Makes the buys fit the money that the sell orders bring and the cash that may be spent: all by the same share, the smallest
+    /// left out while a share would be below its minimum.
+    fn fit_buys(&mut self, sells: &[Order]) -> Option<()> {
+        let portfolio = self.portfolio;
+        let fee = self.rules.fee;
+        let sold: Value = sells.iter().map(|order| order.value).sum();
+        let cash = self.most_cash + sold - sold.percent_up(fee)?;
+        let funds = cash.max(Value::ZERO).without_cost(fee)?;
+        for (buy, holding) in self.buys.iter_mut().zip(&portfolio.holdings) {
+            *buy = buy.floor_to_tick(holding.market.notional_tick);
+        }
         let mut order: Vec<usize> = (0..self.buys.len()).collect();
         order.sort_by_key(|at| self.buys.get(*at).copied().unwrap_or_default());
         let mut sum: Value = self.buys.iter().copied().sum();
@@ -402,7 +424,8 @@ impl<'a> Draft<'a> {
                 continue;
             }
             let min = holding.minimum(self.rules.bounds);
-            if buy.share(Share::of(funds, sum)) < min {
+            let fits = if *buy == sum { funds } else { buy.share(Share::of(funds, sum)) };
+            if fits < min {
                 sum -= *buy;
                 *buy = Value::ZERO;
                 let quote = &portfolio.cash.coin;
@@ -415,46 +438,41 @@ impl<'a> Draft<'a> {
                 });
             }
         }
-        if sum > funds {
-            let share = Share::of(funds, sum);
-            self.buys.iter_mut().for_each(|buy| *buy = buy.share(share));
-        }
+        shrink(&mut self.buys, funds);
         Some(())
     }
 
-    fn orders(self) -> Option<Plan> {
-        let Draft { portfolio, rules, sells, buys, mut skipped, .. } = self;
-        let mut plan = Plan {
-            balanced: !self.fired,
-            sells: Vec::new(),
-            buys: Vec::new(),
-            skipped: Vec::new(),
-            keep: self.cash.value - self.most_cash,
-        };
-        for (holding, (sell, buy)) in portfolio.holdings.iter().zip(sells.iter().zip(&buys)) {
-            let market = &holding.market;
-            if *sell > Value::ZERO {
-                let all = *sell >= holding.free_value;
-                let quantity =
-                    if all { holding.free } else { market.quantity_worth(*sell, holding.price).min(holding.free) };
-                let orders = market.sell(quantity, holding.price, rules.bounds);
-                if orders.is_empty() {
-                    skipped.push(no_size(holding, *sell, rules));
-                }
-                plan.sells.extend(orders);
+    fn finish(self, mut sells: Vec<Order>) -> Option<Plan> {
+        let Draft { portfolio, rules, mut skipped, .. } = self;
+        let mut buys = Vec::new();
+        for (holding, buy) in portfolio.holdings.iter().zip(&self.buys).filter(|(_, buy)| **buy > Value::ZERO) {
+            let pieces = holding.market.buy(*buy, holding.quote.ask, rules.bounds);
+            if pieces.is_empty() {
+                skipped.push(no_size(holding, *buy, rules));
             }
-            if *buy > Value::ZERO {
-                let orders = market.buy(*buy, holding.quote.ask, rules.bounds);
-                if orders.is_empty() {
-                    skipped.push(no_size(holding, *buy, rules));
-                }
-                plan.buys.extend(orders);
-            }
+            buys.extend(pieces);
         }
-        plan.sells.sort_by_key(|order| core::cmp::Reverse(order.value));
-        plan.buys.sort_by_key(|order| core::cmp::Reverse(order.value));
-        plan.skipped = skipped;
-        Some(plan)
+        if self.fired && sells.is_empty() && buys.is_empty() && skipped.is_empty() {
+            let reason = "no order: it is off its target, but no coin can take or give an order's worth".to_string();
+            skipped.push(Skip { coin: portfolio.cash.coin.clone(), reason });
+        }
+        sells.sort_by_key(|order| core::cmp::Reverse(order.value));
+        buys.sort_by_key(|order| core::cmp::Reverse(order.value));
+        Some(Plan { balanced: !self.fired, sells, buys, skipped, keep: self.cash.value - self.most_cash })
+    }
+}
+
+/// Makes amounts sum to no more than `funds`, all by the same share; what rounding leaves goes to the largest.
+pub fn shrink(amounts: &mut [Value], funds: Value) {
+    let sum: Value = amounts.iter().copied().sum();
+    if sum <= funds {
+        return;
+    }
+    let share = Share::of(funds, sum);
+    amounts.iter_mut().for_each(|amount| *amount = amount.share(share));
+    let rest = funds - amounts.iter().copied().sum();
+    if let Some(largest) = amounts.iter_mut().max() {
+        *largest += rest;
     }
 }
 

@@ -39,6 +39,13 @@ impl Holding {
         self.market.minimum(self.quote.ask, bounds)
     }
 
+    /// What trading `value` costs: the fee, and the whole spread (half of it is lost for good, half when it is traded back).
+    /// `None` when that is too large to count.
+    pub fn cost(&self, value: Value, fee: Percent) -> Option<Value> {
+        let spread = (self.quote.ask - self.quote.bid).value_of_up(self.price.quantity_for(value)?)?;
+        Some(value.percent_up(fee)? + spread)
+    }
+
     /// What `value` brings when it is sold as a whole number of ticks at the bid, where the exchange counts its minimum.
     pub fn worth_on_tick(&self, value: Value) -> Value {
         self.quote.bid.value_of(self.market.quantity_worth(value, self.price)).unwrap_or(value)

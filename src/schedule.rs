@@ -103,7 +103,7 @@ pub fn parse_offset(text: &str) -> Result<i64, String> {
     };
     let seconds = text.get(1..).and_then(|rest| rest.split_once(':'));
     match seconds.and_then(|(hour, minute)| Some(two_digits(hour, 14)? * 3600 + two_digits(minute, 59)? * 60)) {
-        Some(seconds) if sign != 0 => Ok(sign * seconds),
+        Some(seconds) if sign != 0 && seconds <= 14 * 3600 => Ok(sign * seconds),
         _ => Err("write it as \"+02:00\" or \"-05:30\", at most 14 hours".to_string()),
     }
 }

@@ -266,7 +266,9 @@ proptest! {
     }
 
     #[test]
-    fn shares_never_give_out_more_than_there_is(amount in mantissa(), parts in prop::collection::vec(mantissa(), 1..12)) {
+    fn shares_never_give_out_more_than_there_is(
+        amount in mantissa(), parts in prop::collection::vec(mantissa(), 1..12),
+    ) {
         let parts: Vec<u128> = parts.iter().map(|part| part / 16).collect();
         let whole = parts.iter().sum::<u128>();
         prop_assume!(whole > 0);
@@ -330,10 +332,11 @@ proptest! {
     }
 
     #[test]
-    fn pieces_are_equal_and_counted_up(a in mantissa(), size in mantissa(), parts in 1_u32..1000) {
+    fn pieces_are_equal_and_ticks_are_counted(a in mantissa(), size in mantissa(), parts in 1_u32..1000) {
         prop_assert_eq!(value(a).split(parts), value(a / u128::from(parts)));
-        let count = size.gt(&0).then(|| a.div_ceil(size)).and_then(|count| u32::try_from(count).ok());
-        prop_assert_eq!(value(a).count_up(value(size)), count);
+        let ticks = a.checked_div(size).unwrap_or(0);
+        prop_assert_eq!(value(a).ticks(value(size)), ticks);
+        prop_assert_eq!(Value::of_ticks(ticks, value(size)), Some(value(ticks * size)));
         prop_assert_eq!(value(a).half(), value(a / 2));
     }
 
@@ -350,9 +353,11 @@ proptest! {
 
 #[test]
 fn malformed_amounts_are_refused() {
-    let texts = "|.|-|-.|1.|.5|-.5|+1|1e5|1E5|0x1|1_000|1,5|1 | 1|--1|1-|1.2.3|NaN|inf|٣|１|1.\u{0663}|1\n|1.0000000000000000000\
-                 |0.0000000000000000001|100000000000000000.000000000000000001|-100000000000000000.000000000000000001\
-                 |100000000000000001|340282366920938463463374607431768211456|99999999999999999999999999999999999999999999999999";
+    let texts = "|.|-|-.|1.|.5|-.5|+1|1e5|1E5|0x1|1_000|1,5|1 | 1|--1|1-|1.2.3|NaN|inf|٣|１|1.\u{0663}|1\n\
+                 |1.0000000000000000000|0.0000000000000000001|100000000000000000.000000000000000001\
+                 |-100000000000000000.000000000000000001\
+                 |100000000000000001|340282366920938463463374607431768211456\
+                 |99999999999999999999999999999999999999999999999999";
     for text in texts.split('|') {
         assert!(Value::parse(text).is_none(), "{text:?} was read");
         assert!(Quantity::parse(text).is_none() && Price::parse(text).is_none() && Percent::parse(text).is_none());

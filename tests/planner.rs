@@ -1,6 +1,6 @@
-//! The planner from tables and properties: holdings, targets and rules go in through the real config and portfolio, orders
-//! and skips come out. A case is one line of text; the tables are in `tests/planner/`, their expected values are worked
-//! out by hand. `minimal.rs` compares with a search over all plans.
+//! The planner from tables and properties: holdings, targets and rules go in through the real config and portfolio,
+//! orders and skips come out. A case is one line of text; the tables are in `tests/planner/`, their expected values are
+//! worked out by hand. `minimal.rs` compares with a search over all plans.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -9,13 +9,12 @@ mod minimal;
 #[path = "planner/properties.rs"]
 mod properties;
 
-use core::fmt::Display;
 use rebalancer::amount::{Percent, Price, Quantity, Value};
 use rebalancer::config::{self, Config};
 use rebalancer::exchange::{Balance, Listing};
 use rebalancer::market::{Market, Quote, Size};
 use rebalancer::plan::{self, Plan, Rules};
-use rebalancer::portfolio::Portfolio;
+use rebalancer::portfolio::{self, Portfolio};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,9 +27,9 @@ struct Case {
 }
 
 impl Case {
-    /// `A 50 560 tick=0.1, B 50 440, USDT - 20` and `fee=0.5 method=full force`. A coin has its target in percent, "-" when
-    /// it is outside the allocation, what is held, and options: `price`, or `bid` and `ask`; `tick` of the quantity, `spend`
-    /// tick of the money; `min` and `max` of an order; `locked`; `off` when its market is closed.
+    /// `A 50 560 tick=0.1, B 50 440, USDT - 20` and `fee=0.5 method=full force`. A coin has its target in percent, "-"
+    /// when it is outside the allocation, what is held, and options: `price`, or `bid` and `ask`; `tick` of the
+    /// quantity, `spend` tick of the money; `min` and `max` of an order; `locked`; `off` when its market is closed.
     fn read(coins: &str, rules: &str) -> Case {
         let (mut allocation, mut balances, mut listings) = (Vec::new(), Vec::new(), BTreeMap::new());
         for line in coins.split(',') {
@@ -63,11 +62,11 @@ impl Case {
             }
         }
         let mut text = format!("{{\"allocation\": {{{}}}", allocation.join(", "));
-        let (mut fee, mut force, mut finish) = (Percent::ZERO, false, false);
+        let (mut fee, mut force, mut resume) = (Percent::ZERO, false, false);
         for rule in rules.split_whitespace() {
             match rule.split_once('=').unwrap_or((rule, "")) {
                 ("force", _) => force = true,
-                ("finish", _) => finish = true,
+                ("resume", _) => resume = true,
                 ("fee", percent) => fee = amount(percent, Percent::parse),
                 (key @ ("method" | "restore" | "unlisted"), word) => text.push_str(&format!(", \"{key}\": \"{word}\"")),
                 (key, number) => text.push_str(&format!(", \"{key}\": {number}")),
@@ -75,12 +74,16 @@ impl Case {
         }
         text.push('}');
         let config = config::parse(&text, Path::new(".")).unwrap_or_else(|error| panic!("{}: {text}", error.message));
-        let rules = Rules::new(&config, fee, force, finish);
+        let rules = Rules::new(&config, fee, force, resume);
         Case { config, rules, balances, listings }
     }
 
+    fn try_portfolio(&self) -> Result<Portfolio, portfolio::Error> {
+        Portfolio::new(&self.config, &self.balances, &self.listings)
+    }
+
     fn portfolio(&self) -> Portfolio {
-        Portfolio::new(&self.config, &self.balances, &self.listings).unwrap_or_else(|error| panic!("{error}"))
+        self.try_portfolio().unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn plan(&self) -> Plan {
@@ -156,8 +159,16 @@ fn orders_obey_the_limits_of_their_market() {
 }
 
 #[test]
-fn open_cases() {
+fn a_plan_spends_only_what_its_orders_bring_and_always_says_why_not() {
     check_table(include_str!("planner/open.txt"));
+}
+
+#[test]
+fn a_reserve_larger_than_the_account_makes_no_portfolio() {
+    let account = "A 50 400, B 50 300, USDT - 300";
+    assert_eq!(Case::read(account, "cash_reserve=1000").portfolio().total, Value::ZERO);
+    let error = Case::read(account, "cash_reserve=1000.01").try_portfolio().err().unwrap();
+    assert!(matches!(error, portfolio::Error::Reserve(..)), "{error}");
 }
 
 /// The runner itself: a wrong order, a missing skip and a wrong reason are all noticed.
@@ -204,12 +215,4 @@ fn an_amount_that_is_too_large_to_count_makes_no_plan() {
     assert!(plan::plan(&case.portfolio(), &case.rules).is_none());
     let case = Case::read("A 50 500000000000000, B 50 100000000000000", "");
     assert_eq!(orders(&case.plan()), ["sell A 200000000000000", "buy B 200000000000000"]);
-}
-
-/// Text of an exact amount in millionths, which all generated cases keep to.
-fn micro(amount: impl Display) -> i128 {
-    let text = amount.to_string();
-    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-    assert!(part.len() <= 6, "{text} has more than six decimals");
-    format!("{whole}{part:0<6}").parse().unwrap()
 }

@@ -12,7 +12,7 @@ pub enum RowsError {
 }
 
 /// Reads `{"...": {"LIST": [row, row, ...]}}` as a stream: each object of the list named `list` in the second level goes to
-/// `row` as text, one at a time; the rest of the document, with `0` in place of every row, is returned after it was
+/// `row` as text, one at a time; the rest of the document, with `null` in place of every row, is returned after it was
 /// validated. A cut document, a row above `most_row` bytes or a rest above `most_rest` bytes is an error.
 ///
 /// # Errors
@@ -100,7 +100,7 @@ impl Cutter<'_> {
                 self.in_list &= self.depth > 2;
                 if self.in_row && self.depth == 3 {
                     self.in_row = false;
-                    self.rest.push(b'0');
+                    self.rest.extend_from_slice(b"null");
                     return true;
                 }
             }
