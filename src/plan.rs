@@ -182,9 +182,9 @@ pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
             _ => draft.drifted()?,
         }
     }
-    let sells = draft.sell_orders();
+    let (sells, brought) = draft.sell_orders()?;
     if draft.fired {
-        draft.fit_buys(&sells)?;
+        draft.fit_buys(brought)?;
     }
     draft.finish(sells)
 }
@@ -201,10 +201,18 @@ impl<'a> Draft<'a> {
             // What fired coins and cash may cost on their way to their targets, both ways, in the dearest coin.
             let fired = standings.iter().chain([&cash]).filter(|standing| standing.out);
             let moved: Value = fired.map(|standing| (standing.value - standing.target).distance()).sum();
-            let costs = portfolio.holdings.iter().map(|holding| holding.cost(moved, rules.fee));
-            let dearest = costs.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or_default();
-            let costs = dearest + dearest;
-            (standings, cash) = stand(costs)?;
+            let dearest = |amount| {
+                let costs = portfolio.holdings.iter().map(|holding| holding.cost(amount, rules.fee));
+                Some(costs.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or_default())
+            };
+            let costs = dearest(moved)?;
+            (standings, cash) = stand(costs + costs)?;
+            // What sells bring is less by their costs, too.
+            cash.restore = if cash.restore < cash.target {
+                (cash.restore + dearest(cash.below())?).min(cash.target)
+            } else {
+                cash.restore
+            };
         }
         let nothing = vec![Value::ZERO; portfolio.holdings.len()];
         let spendable = portfolio.cash.spendable;
@@ -307,10 +315,12 @@ impl<'a> Draft<'a> {
         let fee = self.rules.fee;
         let bought: Value = self.buys.iter().copied().sum();
         let sold: Value = self.sells.iter().copied().sum();
+        let sells = self.portfolio.holdings.iter().zip(&self.sells);
+        let brought: Value = sells.map(|(holding, sell)| holding.proceeds(*sell, fee)).sum::<Option<Value>>()?;
         // Cash that the buys take, less what the sells bring.
-        let spent = bought + bought.percent_up(fee)? - (sold - sold.percent_up(fee)?);
-        // A gap that is nothing but fees is left to smaller buys: it is not worth an order of another coin.
-        let fees = bought.percent_up(fee)? + sold.percent_up(fee)?;
+        let spent = bought + bought.percent_up(fee)? - brought;
+        // A gap that is nothing but fees and spread is left to smaller buys: it is not worth an order of another coin.
+        let fees = bought.percent_up(fee)? + (sold - brought);
         if spent - fees > self.most_cash {
             let missing = (spent - self.most_cash).with_cost(fee)?;
             self.draw(missing);
@@ -387,10 +397,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The sells as orders, on their ticks.
-    fn sell_orders(&mut self) -> Vec<Order> {
+    /// The sells as orders, on their ticks, and what they bring.
+    fn sell_orders(&mut self) -> Option<(Vec<Order>, Value)> {
         let portfolio = self.portfolio;
-        let mut orders = Vec::new();
+        let (mut orders, mut brought) = (Vec::new(), Value::ZERO);
         for (holding, sell) in portfolio.holdings.iter().zip(&self.sells).filter(|(_, sell)| **sell > Value::ZERO) {
             let all = *sell >= holding.free_value;
             let worth = holding.market.quantity_worth(*sell, holding.price);
@@ -399,18 +409,20 @@ impl<'a> Draft<'a> {
             if pieces.is_empty() {
                 self.skipped.push(no_size(holding, *sell, self.rules));
             }
-            orders.extend(pieces);
+            for piece in pieces {
+                brought += holding.proceeds(piece.value, self.rules.fee)?;
+                orders.push(piece);
+            }
         }
-        orders
+        Some((orders, brought))
     }
 
-    /// Makes the buys fit the money that the sell orders bring and the cash that may be spent: all by the same share, the smallest
+    /// Makes the buys fit the money that the sells bring and the cash that may be spent: all by the same share, the smallest
     /// left out while a share would be below its minimum.
-    fn fit_buys(&mut self, sells: &[Order]) -> Option<()> {
+    fn fit_buys(&mut self, brought: Value) -> Option<()> {
         let portfolio = self.portfolio;
         let fee = self.rules.fee;
-        let sold: Value = sells.iter().map(|order| order.value).sum();
-        let cash = self.most_cash + sold - sold.percent_up(fee)?;
+        let cash = self.most_cash + brought;
         let funds = cash.max(Value::ZERO).without_cost(fee)?;
         for (buy, holding) in self.buys.iter_mut().zip(&portfolio.holdings) {
             *buy = buy.floor_to_tick(holding.market.notional_tick);

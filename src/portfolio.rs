@@ -46,6 +46,12 @@ impl Holding {
         Some(value.percent_up(fee)? + spread)
     }
 
+    /// What selling `value` (at the middle) brings in cash: at the bid, without the fee. `None` when that is too large to count.
+    pub fn proceeds(&self, value: Value, fee: Percent) -> Option<Value> {
+        let sold = self.quote.bid.value_of(self.price.quantity_for(value)?)?;
+        Some(sold - sold.percent_up(fee)?)
+    }
+
     /// What `value` brings when it is sold as a whole number of ticks at the bid, where the exchange counts its minimum.
     pub fn worth_on_tick(&self, value: Value) -> Value {
         self.quote.bid.value_of(self.market.quantity_worth(value, self.price)).unwrap_or(value)
