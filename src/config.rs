@@ -369,7 +369,7 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
             }
             config.state_dir = directory.join(path);
             if !config.state_dir.is_dir() {
-                let dir = config.state_dir.display();
+                let dir = shown(&config.state_dir.to_string_lossy());
                 let message = format!("state_dir: {dir} is not a directory; make it first: mkdir -p {dir}");
                 return Err(JsonError::at(line, message));
             }
@@ -389,7 +389,7 @@ fn unknown_key(key: &str) -> String {
 
 /// A text from the file as it may be shown: short, and nothing that a terminal acts on.
 fn shown(text: &str) -> String {
-    text.chars().take(40).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    text.chars().take(80).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
 }
 
 fn is_coin(name: &str) -> bool {

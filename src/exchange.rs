@@ -152,8 +152,8 @@ pub trait Exchange {
     /// The exchange's time now, once a reply has told it.
     fn time(&self) -> Option<Millis>;
 
-    /// How long an order that is sent now may be acceptable: `expires` is that much ahead.
-    fn order_validity_ms(&self) -> Millis;
+    /// The moment by the exchange's clock after which an order that is sent now need not be accepted any more: its `expires`.
+    fn order_expiry(&self) -> Millis;
 
     /// What the exchange takes of an order's value, at most, in percent.
     fn fee(&self) -> Percent;

@@ -168,7 +168,7 @@ pub fn table(portfolio: &Portfolio) -> String {
         let drift = (line.weight - line.target).rounded(2);
         let drift = if drift.starts_with('-') { drift } else { format!("+{drift}") };
         out.push_str(&format!(
-            "{:<10} {:>14} {:>12} {:>14} {:>8} {:>8} {:>8}\n",
+            "{:<10.10} {:>14} {:>12} {:>14} {:>8} {:>8} {:>8}\n",
             line.coin,
             fit(&line.quantity, 14),
             fit(&line.price, 12),

@@ -126,14 +126,18 @@ impl Schedule {
         (due - self.offset_s) * 1000
     }
 
-    /// When the next run is due: the first named moment after the last run. A moment in the past means now. A last run
-    /// in the future, left by a clock that was wrong, postpones by one period at most. Without a last run, `started`
-    /// counts as one, except for `every`, which begins at once.
+    /// When the next run is due: the first named moment after the last run. A moment in the past means now. Without a last run,
+    /// `started` counts as one, except for `every`, which begins at once. A last run that lies in the future is believed as far as a
+    /// clock may be set back (a day, or one interval); further ahead a wrong clock has left it, and `started` counts instead.
     pub fn due(&self, last_run: Option<Millis>, started: Millis, now: Millis) -> Millis {
+        let ahead_ms = match self.when {
+            When::Every(seconds) => seconds * 1000,
+            When::Daily(_) | When::Weekly(..) => DAY_S * 1000,
+        };
         match (last_run, self.when) {
             (None, When::Every(_)) => now,
-            (None, _) => self.after(started.min(now)),
-            (Some(last), _) => self.after(last).min(self.after(self.after(now))),
+            (Some(last), _) if last <= now.saturating_add(ahead_ms) => self.after(last),
+            _ => self.after(started.min(now)),
         }
     }
 

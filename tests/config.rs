@@ -1,6 +1,7 @@
 //! The config file and the key, on the real program: what is accepted, and what is refused with which file, line and key.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod common;
 
@@ -397,7 +398,7 @@ fn the_state_directory_is_relative_to_the_config_and_must_exist() {
     for bad in ["nowhere", "etc.json"] {
         dir.write("etc.json", with(&format!("\"state_dir\": \"{bad}\"")));
         let run = run(&dir, &["plan", "--paper", "-c", "etc.json"]);
-        assert!(run.code == Some(2) && run.err.contains("etc.json: state_dir: "), "{run:?}");
+        assert!(run.code == Some(2) && run.err.contains("etc.json:3: state_dir: "), "{run:?}");
         assert!(run.err.contains(bad) && run.err.contains("directory"), "{run:?}");
     }
     let without = Dir::new();

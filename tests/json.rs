@@ -73,9 +73,15 @@ fn value(reader: &mut Reader<'_>) -> Result<Value, Error> {
             Value::Array(elements)
         }
         Next::Text => Value::String(reader.text()?),
-        Next::Number => serde_json::from_str(&reader.number()?).unwrap(),
+        Next::Number => serde_json::from_str(&reader.number()?).unwrap_or(Value::Null),
         Next::Word => reader.truth()?.map_or(Value::Null, Value::Bool),
     })
+}
+
+/// What serde_json reads; nothing where only the size of an exponent keeps it from reading.
+fn reference(text: &str) -> Option<Result<Value, String>> {
+    let read = serde_json::from_str(text).map_err(|error| error.to_string());
+    read.as_ref().err().is_none_or(|why| !why.contains("number out of range")).then_some(read)
 }
 
 /// What we accept, serde_json accepts, and it reads the same; a walk that skips everything ends as well.
@@ -83,9 +89,10 @@ fn agrees(text: &str) -> bool {
     let accepted = validate(text).is_ok();
     let skipped = Reader::new(text).and_then(|mut reader| reader.skip());
     assert_eq!(accepted, skipped.is_ok(), "{text:?}");
-    match read(text) {
-        Ok(ours) => assert_eq!(Ok(ours), serde_json::from_str(text).map_err(|error| error.to_string()), "{text:?}"),
-        Err(_) => assert!(!accepted, "validated and then not read: {text:?}"),
+    match (read(text), reference(text)) {
+        (Ok(ours), Some(theirs)) => assert_eq!(Ok(ours), theirs, "{text:?}"),
+        (Ok(_), None) => {}
+        (Err(_), _) => assert!(!accepted, "validated and then not read: {text:?}"),
     }
     accepted
 }
@@ -165,10 +172,10 @@ fn every_changed_missing_or_doubled_byte_is_an_error_or_read_as_serde_json_reads
                     let list = list_of(reply);
                     let Ok((found, _)) = rows_in(&changed, list, &[4096]) else { continue };
                     let text = String::from_utf8_lossy(&changed);
-                    let Ok(document) = serde_json::from_str::<Value>(&text) else {
-                        panic!("rows were read from what is not JSON: {text}");
-                    };
-                    let lists = document.as_object().into_iter().flat_map(serde_json::Map::values);
+                    let Some(document) = reference(&text) else { continue };
+                    let document =
+                        document.unwrap_or_else(|why| panic!("rows were read from what is not JSON: {why}: {text}"));
+                    let lists = document.as_object().into_iter().filter_map(|members| members.get("result"));
                     let rows =
                         lists.filter_map(|member| member[list].as_array()).flatten().filter(|row| row.is_object());
                     let found: Vec<Value> = found.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
@@ -195,7 +202,7 @@ fn rows_are_the_same_in_pieces_of_any_size() {
 
 #[test]
 fn only_the_objects_of_the_named_list_are_rows() {
-    let text = r#"{ "news":{"other":[{"a":0}],"x":"data"},"result": {"more":[{"a":1}] ,"data" : [ {"a":"]}[{\\\"","b":{"data":[{"c":1}]}} , {} ,null, [{"d":1}],{"e":[[]]}] ,"tail":[{"a":2}],"last":{"data":[{"f":1}]}},"data":[{"g":1}]}"#;
+    let text = r#"{ "news":{"data":[{"a":0}],"x":"data"},"result": {"more":[{"a":1}] ,"data" : [ {"a":"]}[{\\\"","b":{"data":[{"c":1}]}} , {} ,null, [{"d":1}],{"e":[[]]}] ,"tail":[{"a":2}],"last":{"data":[{"f":1}]}},"data":[{"g":1}]}"#;
     let (found, rest) = rows_in(text.as_bytes(), "data", &[3]).unwrap();
     assert_eq!(found, [r#"{"a":"]}[{\\\"","b":{"data":[{"c":1}]}}"#, "{}", r#"{"e":[[]]}"#]);
     let rest: Value = serde_json::from_str(&rest).unwrap();
@@ -280,10 +287,14 @@ fn what_is_not_json_is_refused_and_what_is_json_is_not() {
             "01",
             "-01",
             "00",
-            "1e5",
-            "1E5",
-            "1.5e-3",
             "1e+5",
+            "1e",
+            "1e-",
+            "1e5.5",
+            "1ee5",
+            "e5",
+            "12345678901234567890",
+            "12345678901234567890.5",
             "0x10",
             "1_000",
             "1,2",
@@ -327,9 +338,7 @@ fn what_is_not_json_is_refused_and_what_is_json_is_not() {
             "\u{feff}1",
             "\u{a0}1",
             "1\u{2028}",
-            "1234567890123456789",
             "-1234567890123456789",
-            "1234567890123456789.5",
             "[",
             "]",
             "{\"a\":[}",
@@ -343,6 +352,10 @@ fn what_is_not_json_is_refused_and_what_is_json_is_not() {
         for good in [
             "1",
             "-0",
+            "1e5",
+            "-1.50E-3",
+            "1e999",
+            "9999999999999999999",
             "0.0",
             "-1.50",
             "123456789012345678",
@@ -383,7 +396,7 @@ fn a_document_may_be_thirty_two_levels_deep_and_no_deeper() {
 
 #[test]
 fn scalars_are_the_text_that_was_written_and_repeated_keys_all_arrive() {
-    let text = r#"{"a":-0.500,"b":"1e5","c":123456789012345678,"d":null,"e":true,"f":[1],"a":"x","g":{"a":1}}"#;
+    let text = r#"{"a":-0.500e1,"b":"1e5","c":1234567890123456789,"d":null,"e":true,"f":[1],"a":"x","g":{"a":1}}"#;
     let mut seen = Vec::new();
     let read = Reader::new(text).and_then(|mut reader| {
         reader.object(&mut |reader, key| {
@@ -393,7 +406,7 @@ fn scalars_are_the_text_that_was_written_and_repeated_keys_all_arrive() {
     });
     assert!(read.is_ok());
     let seen: Vec<_> = seen.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-    let (a, b, c) = (("a", Some("-0.500")), ("b", Some("1e5")), ("c", Some("123456789012345678")));
+    let (a, b, c) = (("a", Some("-0.500e1")), ("b", Some("1e5")), ("c", Some("1234567890123456789")));
     assert_eq!(seen, [a, b, c, ("d", None), ("e", None), ("f", None), ("a", Some("x")), ("g", None)]);
 }
 
@@ -427,7 +440,7 @@ fn errors_and_values_name_their_line() {
         ("[\n1", 2),
         ("{}\n\n x", 3),
         ("[\n\"a\nb\"]", 2),
-        ("[1,\n1e5,\n2]", 2),
+        ("[1,\n1e+5,\n2]", 2),
         ("[\n\n0123]", 3),
         ("[\"\\n\\n\",\n?]", 2),
     ] {
@@ -485,9 +498,8 @@ proptest! {
     fn what_is_accepted_is_read_as_serde_json_reads_it(text in document()) {
         let accepted = agrees(&text);
         if !accepted && let Ok(value) = serde_json::from_str::<Value>(&text) {
-            // Refused on purpose: exponents and the letter zero.
-            let refused = has_exponent(&text) || text.contains("\\u0000");
-            prop_assert!(refused, "refused: {} {}", text, value);
+            // Refused on purpose: a plus in an exponent, and the letter zero.
+            prop_assert!(has_plus(&text) || text.contains("\\u0000"), "refused: {} {}", text, value);
         }
     }
 
@@ -503,7 +515,8 @@ proptest! {
     fn rows_find_what_serde_json_finds(values in prop::collection::vec(document(), 0..5), sizes in prop::collection::vec(0_usize..9, 1..4)) {
         let text = format!("{{\"code\":0,\"result\":{{\"x\":[{{}}],\"data\":[{}]}}}}", values.join(","));
         let sizes: Vec<usize> = sizes.into_iter().chain([1]).collect();
-        match (rows_in(text.as_bytes(), "data", &sizes), serde_json::from_str::<Value>(&text)) {
+        match (rows_in(text.as_bytes(), "data", &sizes), reference(&text).unwrap_or(Ok(Value::Null))) {
+            (Ok(_), Ok(Value::Null)) => {}
             (Ok((found, _)), Ok(value)) => {
                 let found: Vec<Value> = found.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
                 let rows: Vec<Value> = value["result"]["data"].as_array().unwrap().iter().filter(|row| row.is_object()).cloned().collect();
@@ -515,18 +528,16 @@ proptest! {
     }
 }
 
-/// Whether a number of the text has an exponent: an `e` or `E` after a digit outside its strings.
-fn has_exponent(text: &str) -> bool {
-    let (mut inside, mut escaped, mut digit) = (false, false, false);
+/// Whether a number of the text, outside its strings, has a plus.
+fn has_plus(text: &str) -> bool {
+    let (mut inside, mut escaped) = (false, false);
     text.chars().any(|letter| {
-        let exponent = !inside && digit && matches!(letter, 'e' | 'E');
-        digit = letter.is_ascii_digit();
         match letter {
             _ if escaped => escaped = false,
             '\\' => escaped = inside,
             '"' => inside = !inside,
             _ => {}
         }
-        exponent
+        !inside && letter == '+'
     })
 }

@@ -1,6 +1,7 @@
 //! When a run is due, under every way a clock can be wrong, and the calendar beneath it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod common;
 
@@ -182,10 +183,13 @@ struct Daemon {
     retry_at: i64,
     /// Real times of good runs.
     runs: Vec<i64>,
+    wakes: u32,
 }
 
 impl Daemon {
     fn wake(&mut self, start: i64, clock_error: i64) -> i64 {
+        self.wakes += 1;
+        assert!(self.wakes < 2_000_000, "it wakes up for nothing");
         let real = start + self.elapsed;
         let now = real + clock_error;
         let due = self.schedule.due(self.last_run, now - self.elapsed, now);
@@ -211,7 +215,7 @@ fn over_years_of_jumping_clocks_no_moment_has_two_runs_and_none_is_lost() {
         let words = ["sunday 00:00", "wednesday 13:37", "daily 06:30", "daily 23:59"][chance.below(4) as usize];
         let schedule = schedule(words, ["+00:00", "+02:00", "-05:30", "+14:00"][chance.below(4) as usize]);
         let start = at("2026-11-22 17:03:05") + chance.below(WEEK as u64) as i64;
-        let mut daemon = Daemon { schedule, last_run: None, elapsed: 0, retry_at: 0, runs: Vec::new() };
+        let mut daemon = Daemon { schedule, last_run: None, elapsed: 0, retry_at: 0, runs: Vec::new(), wakes: 0 };
         let (mut error, mut error_ends) = (0, 0);
         // Times when the clock was wrong: no run can be asked for then.
         let mut wrong: Vec<(i64, i64)> = Vec::new();
@@ -236,6 +240,7 @@ fn over_years_of_jumping_clocks_no_moment_has_two_runs_and_none_is_lost() {
         let mut missed = false;
         while moment < start + end - 40 * DAY {
             let next = schedule.after(moment);
+            assert!(next > moment);
             let mut count = 0;
             let mut first = None;
             while let Some(run) = runs.next_if(|run| *run < next - MINUTE) {
@@ -275,6 +280,7 @@ fn an_interval_is_kept_between_any_two_runs_and_never_stalls() {
             elapsed: 0,
             retry_at: 0,
             runs: Vec::new(),
+            wakes: 0,
         };
         let (mut error, mut error_ends) = (0, 0);
         while daemon.elapsed < 365 * DAY {
@@ -364,7 +370,7 @@ fn http_dates_of_any_other_form_are_no_date() {
 #[test]
 fn a_day_that_its_month_has_not_or_a_number_with_a_sign_is_no_date() {
     let bad = "Wed, 31 Feb 2026 08:49:37 GMT|Mon, 30 Feb 2028 08:49:37 GMT|Sun, 29 Feb 2026 08:49:37 GMT|Sun, 31 Nov 2026 08:49:37 GMT|\
-        Sun, +6 Nov 1994 08:49:37 GMT|Sun, 06 Nov +1994 08:49:37 GMT|Sun, 06 Nov 1994 +8:49:37 GMT|Sun, 6 Nov 1994 8:9:7 GMT";
+        Sun, +6 Nov 1994 08:49:37 GMT|Sun, 06 Nov +1994 08:49:37 GMT|Sun, 06 Nov 1994 +8:49:37 GMT";
     for text in bad.split('|') {
         assert_eq!(http_date(text), None, "{text}");
     }

@@ -427,8 +427,9 @@ impl Exchange for CryptoCom<'_> {
         self.anchor.map(|(time, moment)| time + (self.clock.elapsed() - moment))
     }
 
-    fn order_validity_ms(&self) -> Millis {
-        NONCE_WINDOW_MS - NONCE_AGE_MS
+    fn order_expiry(&self) -> Millis {
+        // The nonce that the order will have.
+        (self.now() - NONCE_AGE_MS).max(self.last_nonce + 1) + NONCE_WINDOW_MS
     }
 
     fn fee(&self) -> Percent {

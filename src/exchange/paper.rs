@@ -228,8 +228,8 @@ impl Exchange for Paper<'_> {
         Some(self.clock.now())
     }
 
-    fn order_validity_ms(&self) -> Millis {
-        0
+    fn order_expiry(&self) -> Millis {
+        self.clock.now()
     }
 
     fn fee(&self) -> Percent {
@@ -290,46 +290,55 @@ fn welcome(path: &Path, quote: &str, made_up: &[Coin]) -> String {
 fn read(text: &str) -> Result<Account, JsonError> {
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };
     let (mut balances, mut prices) = (false, false);
-    Reader::new(text)?.object(&mut |reader, key| match key {
-        "balances" => {
-            balances = true;
-            reader.object(&mut |reader, coin| {
-                let amount = amount(reader, coin, Quantity::parse)?;
-                account.balances.insert(coin.to_string(), amount);
-                Ok(())
-            })
+    let mut seen: Vec<String> = Vec::new();
+    Reader::new(text)?.object(&mut |reader, key| {
+        if seen.iter().any(|earlier| earlier == key) {
+            return Err(reader.error(format!("{key}: the key is repeated")));
         }
-        "prices" if reader.next() == Next::Text => {
-            prices = true;
-            let line = reader.line();
-            match reader.text()?.as_str() {
-                "live" => Ok(()),
-                _ => Err(JsonError::at(line, "prices: it must be \"live\" or an object of coins")),
+        seen.push(key.to_string());
+        match key {
+            "balances" => {
+                balances = true;
+                reader.object(&mut |reader, coin| {
+                    let amount = amount(reader, coin, Quantity::parse)?;
+                    match account.balances.insert(coin.to_string(), amount) {
+                        None => Ok(()),
+                        Some(_) => Err(reader.error(format!("balances: {coin} is repeated"))),
+                    }
+                })
             }
-        }
-        "prices" => {
-            prices = true;
-            let mut all = BTreeMap::new();
-            reader.object(&mut |reader, coin| {
-                all.insert(coin.to_string(), read_price(reader, coin)?);
-                Ok(())
-            })?;
-            account.prices = Some(all);
-            Ok(())
-        }
-        "fee" => {
-            let line = reader.line();
-            account.fee = amount(reader, "fee", Percent::parse)?;
-            match account.fee < Percent::parse("50").unwrap_or_default() {
-                true => Ok(()),
-                false => Err(JsonError::at(line, "fee: it is in percent and below 50")),
+            "prices" if reader.next() == Next::Text => {
+                prices = true;
+                let line = reader.line();
+                match reader.text()?.as_str() {
+                    "live" => Ok(()),
+                    _ => Err(JsonError::at(line, "prices: it must be \"live\" or an object of coins")),
+                }
             }
+            "prices" => {
+                prices = true;
+                let mut all = BTreeMap::new();
+                reader.object(&mut |reader, coin| match all.insert(coin.to_string(), read_price(reader, coin)?) {
+                    None => Ok(()),
+                    Some(_) => Err(reader.error(format!("prices: {coin} is repeated"))),
+                })?;
+                account.prices = Some(all);
+                Ok(())
+            }
+            "fee" => {
+                let line = reader.line();
+                account.fee = amount(reader, "fee", Percent::parse)?;
+                match account.fee < Percent::parse("50").unwrap_or_default() {
+                    true => Ok(()),
+                    false => Err(JsonError::at(line, "fee: it is in percent and below 50")),
+                }
+            }
+            "orders" => reader.array(&mut |reader| {
+                account.orders.push(read_order(reader)?);
+                Ok(())
+            }),
+            _ => Err(reader.error(format!("{key}: the key is unknown; allowed are balances, prices, fee, orders"))),
         }
-        "orders" => reader.array(&mut |reader| {
-            account.orders.push(read_order(reader)?);
-            Ok(())
-        }),
-        _ => Err(reader.error(format!("{key}: the key is unknown; allowed are balances, prices, fee, orders"))),
     })?;
     match (balances, prices) {
         (true, true) => Ok(account),
@@ -356,16 +365,20 @@ fn read_price(reader: &mut Reader<'_>, coin: &str) -> Result<Priced, JsonError> 
         let price = amount(reader, coin, Price::parse)?;
         return Ok(Priced { quote: Quote { bid: price, ask: price }, tick });
     }
-    let (mut bid, mut ask) = (None, None);
+    let (mut bid, mut ask, mut given) = (None, None, None);
     reader.object(&mut |reader, key| {
         match key {
+            "bid" if bid.is_some() => return Err(reader.error("bid: the key is repeated")),
+            "ask" if ask.is_some() => return Err(reader.error("ask: the key is repeated")),
+            "tick" if given.is_some() => return Err(reader.error("tick: the key is repeated")),
             "bid" => bid = Some(amount(reader, "bid", Price::parse)?),
             "ask" => ask = Some(amount(reader, "ask", Price::parse)?),
-            "tick" => tick = amount(reader, "tick", Quantity::parse)?,
+            "tick" => given = Some(amount(reader, "tick", Quantity::parse)?),
             _ => return Err(reader.error(format!("{key}: the key is unknown; allowed are bid, ask, tick"))),
         }
         Ok(())
     })?;
+    tick = given.unwrap_or(tick);
     match (bid, ask) {
         (Some(bid), Some(ask)) if tick > Quantity::ZERO => Ok(Priced { quote: Quote { bid, ask }, tick }),
         _ => Err(JsonError::at(line, format!("{coin}: a price has a bid, an ask and a tick above 0"))),

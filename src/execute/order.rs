@@ -44,7 +44,7 @@ impl Cycle<'_> {
         let mut pauses = PAUSES_MS.iter();
         loop {
             let at = self.now();
-            let expires = at + self.exchange.order_validity_ms();
+            let expires = self.exchange.order_expiry();
             let intent = Intent { client_id: client_id.clone(), order: order.clone(), at, expires, had, cash, look };
             self.journal.intend(&intent)?;
             let error = match self.exchange.place(order, &client_id, expires) {

@@ -3,6 +3,9 @@
 use super::validate;
 use std::io::{self, Read};
 
+/// Longer names are no list that is looked for.
+const MOST_NAME_BYTES: usize = 40;
+
 /// Why a list could not be read.
 pub enum RowsError {
     /// The stream broke off, or the source refused to go on.
@@ -11,7 +14,7 @@ pub enum RowsError {
     Garbled(String),
 }
 
-/// Reads `{"...": {"LIST": [row, row, ...]}}` as a stream: each object of the list named `list` in the second level goes to
+/// Reads `{"result": {"LIST": [row, row, ...]}}` as a stream: each object of the list named `list` in `result` goes to
 /// `row` as text, one at a time; the rest of the document, with `null` in place of every row, is returned after it was
 /// validated. A cut document, a row above `most_row` bytes or a rest above `most_rest` bytes is an error.
 ///
@@ -59,6 +62,7 @@ struct Cutter<'a> {
     rest: Vec<u8>,
     last_string: Vec<u8>,
     depth: usize,
+    in_result: bool,
     in_list: bool,
     in_row: bool,
     in_string: bool,
@@ -81,7 +85,7 @@ impl Cutter<'_> {
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
                 b'"' => self.in_string = false,
-                _ if self.last_string.len() <= self.list.len() => self.last_string.push(byte),
+                _ if self.last_string.len() <= MOST_NAME_BYTES => self.last_string.push(byte),
                 _ => {}
             }
             return false;
@@ -92,12 +96,14 @@ impl Cutter<'_> {
                 self.last_string.clear();
             }
             b'{' | b'[' => {
-                self.in_list |= byte == b'[' && self.depth == 2 && self.last_string == self.list;
+                self.in_result |= byte == b'{' && self.depth == 1 && self.last_string == b"result";
+                self.in_list |= byte == b'[' && self.depth == 2 && self.in_result && self.last_string == self.list;
                 self.depth += 1;
             }
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
                 self.in_list &= self.depth > 2;
+                self.in_result &= self.depth > 1;
                 if self.in_row && self.depth == 3 {
                     self.in_row = false;
                     self.rest.extend_from_slice(b"null");

@@ -1,7 +1,10 @@
-//! What the tests of the whole program share: a directory of its own, the built binary with a deadline, and chance from a seed.
+//! What the tests of the whole program share: a directory of its own, the built binary with a deadline, chance from a seed, and the
+//! paper account counted again by other arithmetic than the program's.
 
 #![allow(dead_code)] // Each test crate uses its own part of this.
 
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -78,9 +81,8 @@ pub struct Run {
 
 impl Run {
     /// The one JSON object on standard output.
-    pub fn json(&self) -> serde_json::Value {
-        let json: serde_json::Value =
-            serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+    pub fn json(&self) -> Json {
+        let json: Json = serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         assert!(json.is_object(), "{self:?}");
         json
     }
@@ -171,5 +173,116 @@ impl Chance {
     /// From 0 to below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+}
+
+/// An exact decimal, by other arithmetic than the program's: a whole number and how many of its digits are decimals.
+#[derive(Clone, Copy, Debug)]
+pub struct Dec(pub i128, pub u32);
+
+impl Dec {
+    /// Plain decimal text, and nothing else.
+    pub fn read(text: &str) -> Dec {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+        let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(plain(whole) && plain(part) && (whole == "0" || !whole.starts_with('0')), "no plain decimal: {text}");
+        let part = part.trim_end_matches('0');
+        let number: i128 = format!("{whole}{part}").parse().unwrap();
+        Dec(if text.starts_with('-') { -number } else { number }, part.len() as u32)
+    }
+
+    pub fn of(json: &Json) -> Dec {
+        Dec::read(json.as_str().unwrap_or_else(|| panic!("no string: {json}")))
+    }
+
+    pub fn at(self, places: u32) -> i128 {
+        self.0 * 10_i128.pow(places - self.1)
+    }
+
+    pub fn plus(self, other: Dec) -> Dec {
+        let places = self.1.max(other.1);
+        Dec(self.at(places) + other.at(places), places)
+    }
+
+    pub fn minus(self, other: Dec) -> Dec {
+        self.plus(Dec(-other.0, other.1))
+    }
+
+    pub fn times(self, other: Dec) -> Dec {
+        let (mut number, mut places) = (self.0 * other.0, self.1 + other.1);
+        while places > 0 && number % 10 == 0 {
+            (number, places) = (number / 10, places - 1);
+        }
+        Dec(number, places)
+    }
+
+    pub fn compare(self, other: Dec) -> std::cmp::Ordering {
+        self.minus(other).0.cmp(&0)
+    }
+
+    pub fn below(self, other: &str) -> bool {
+        self.compare(Dec::read(other)).is_lt()
+    }
+}
+
+impl PartialEq for Dec {
+    fn eq(&self, other: &Dec) -> bool {
+        self.compare(*other).is_eq()
+    }
+}
+
+pub const HALF: Dec = Dec(5, 1);
+pub const ZERO: Dec = Dec(0, 0);
+
+/// What the paper account's file says.
+#[derive(Debug)]
+pub struct Account {
+    pub balances: BTreeMap<String, Dec>,
+    pub prices: BTreeMap<String, (Dec, Dec)>,
+    pub orders: Vec<Json>,
+}
+
+impl Account {
+    pub fn read(dir: &Dir) -> Account {
+        let json: Json = serde_json::from_str(&dir.read("paper.json")).unwrap();
+        let members = |key: &str| json[key].as_object().unwrap().clone();
+        Account {
+            balances: members("balances").iter().map(|(coin, total)| (coin.clone(), Dec::of(total))).collect(),
+            prices: members("prices")
+                .iter()
+                .map(|(coin, price)| (coin.clone(), (Dec::of(&price["bid"]), Dec::of(&price["ask"]))))
+                .collect(),
+            orders: json.get("orders").map_or(Vec::new(), |orders| orders.as_array().unwrap().clone()),
+        }
+    }
+
+    pub fn middle(&self, coin: &str) -> Dec {
+        let (bid, ask) = self.prices[coin];
+        bid.plus(ask).times(HALF)
+    }
+
+    /// All of it at the middle of bid and ask.
+    pub fn worth(&self) -> Dec {
+        let value =
+            |(coin, total): (&String, &Dec)| if coin == "USDT" { *total } else { total.times(self.middle(coin)) };
+        self.balances.iter().map(value).fold(ZERO, Dec::plus)
+    }
+
+    /// What one order costs: the fee of 0.5 percent and half the spread. Of a buy the fee is taken in the coin.
+    pub fn cost(&self, side: &str, coin: &str, order: &Json) -> Dec {
+        let (bid, ask) = self.prices[coin];
+        let (quantity, value) = (Dec::of(&order["filled_quantity"]), Dec::of(&order["filled_value"]));
+        let fee = Dec(5, 3);
+        match side {
+            "SELL" => {
+                assert_eq!(value, quantity.times(bid), "sold at the bid");
+                value.times(fee).plus(quantity.times(self.middle(coin).minus(bid)))
+            }
+            _ => {
+                assert_eq!(value, quantity.times(ask), "bought at the ask");
+                quantity.times(fee).times(self.middle(coin)).plus(quantity.times(ask.minus(self.middle(coin))))
+            }
+        }
     }
 }

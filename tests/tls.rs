@@ -1,0 +1,109 @@
+//! The real program over real TLS: it trades with a server that the system's store vouches for, and with no other.
+//!
+//! Only the build with the system's store can be pointed at an authority of the test's own:
+//! `cargo test --no-default-features --features system-roots --test tls`
+#![cfg(all(feature = "system-roots", not(feature = "builtin-roots")))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "exchange/mod.rs"]
+mod exchange;
+
+use exchange::{Authority, Exchange, Identity, World, self_signed};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn world() -> World {
+    let mut world = World::new();
+    world.list("BTC_USDT", "0.00001", "0.01", "50000.00", "50000.01");
+    world.list("ETH_USDT", "0.0001", "0.01", "2500.00", "2500.01");
+    world.hold("BTC", "0.1");
+    world.hold("ETH", "1");
+    world.hold("USDT", "100");
+    world
+}
+
+/// An owner's directory: a config for this server, and the store of authorities that the system trusts.
+fn directory(name: &str, url: &str, trusted: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tls-{name}"));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    let config = format!(r#"{{"allocation":{{"BTC":50,"ETH":50}},"quote":"USDT","base_url":"{url}"}}"#);
+    fs::write(directory.join("config.json"), config).unwrap();
+    fs::write(directory.join("trusted.pem"), trusted).unwrap();
+    directory
+}
+
+fn rebalancer(directory: &Path, command: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rebalancer"))
+        .current_dir(directory)
+        .args([command, "--json"])
+        .env("SSL_CERT_FILE", directory.join("trusted.pem"))
+        .env("REBALANCER_API_KEY", "test-key")
+        .env("REBALANCER_API_SECRET", "test-secret")
+        .output()
+        .unwrap()
+}
+
+/// Standard output, after checking the exit code.
+fn said(output: &Output, code: i32) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn a_server_that_the_system_vouches_for_is_asked_and_traded_with() {
+    let (exchange, authority) = Exchange::start_tls(world());
+    assert!(exchange.url().starts_with("https://localhost:"));
+    let directory = directory("good", &exchange.url(), &authority);
+    let status: serde_json::Value = serde_json::from_str(&said(&rebalancer(&directory, "status"), 0)).unwrap();
+    assert_eq!(status["coins"].as_array().map(Vec::len), Some(3), "{status}");
+    assert!(exchange.world().orders.is_empty());
+    said(&rebalancer(&directory, "once"), 0);
+    let world = exchange.world();
+    assert_eq!(world.violations, Vec::<String>::new());
+    let sides: Vec<_> = world.orders.iter().map(|order| (order.symbol.as_str(), order.side)).collect();
+    assert_eq!(sides, [("BTC_USDT", exchange::Side::Sell), ("ETH_USDT", exchange::Side::Buy)]);
+    let off = |coin: &str| world.weight(coin, "USDT") - exchange::dec("50");
+    assert!(["BTC", "ETH"].iter().all(|coin| off(coin) < exchange::dec("2") && exchange::dec("-2") < off(coin)));
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_gets_no_request() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    // Why not, and what the server shows.
+    let servers: [(&str, Identity); 4] = [
+        ("expired", authority.vouch_expired("localhost")),
+        ("another-name", authority.vouch("api.crypto.com")),
+        ("self-signed", self_signed("localhost")),
+        ("unknown-authority", stranger.vouch("localhost")),
+    ];
+    std::thread::scope(|scope| {
+        for (name, identity) in servers {
+            let authority = &authority;
+            scope.spawn(move || {
+                let exchange = Exchange::start_tls_with(world(), identity);
+                let directory = directory(name, &exchange.url(), authority.pem());
+                for command in ["status", "once"] {
+                    let output = rebalancer(&directory, command);
+                    said(&output, 1);
+                    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+                    assert!(log.contains("certificate"), "{name} {command}: {log}");
+                    assert!(!log.contains("test-secret"), "{name} {command}: {log}");
+                }
+                let world = exchange.world();
+                assert!(world.connections > 0, "{name}: nothing was tried");
+                assert!(world.requests.is_empty(), "{name}: {:?}", world.requests);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_store_without_authorities_trusts_nobody() {
+    let (exchange, _) = Exchange::start_tls(world());
+    let directory = directory("empty", &exchange.url(), "");
+    said(&rebalancer(&directory, "status"), 1);
+    assert!(exchange.world().requests.is_empty());
+}
