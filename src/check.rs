@@ -2,7 +2,7 @@
 
 use crate::amount::Percent;
 use crate::clock::span;
-use crate::command::{Problem, Session, print};
+use crate::command::{Context, Problem, print};
 use crate::config::Venue;
 use crate::exchange::{Exchange, Kind};
 use crate::execute;
@@ -25,10 +25,10 @@ struct Finding {
 ///
 /// # Errors
 /// A summary; the findings are printed.
-pub fn run(session: &Session<'_>) -> Result<(), Problem> {
+pub fn run(context: &Context<'_>) -> Result<(), Problem> {
     let mut findings = Vec::new();
-    look(session, &mut |name, code, message| findings.push(Finding { name, code, message }));
-    if session.args.json {
+    look(context, &mut |name, code, message| findings.push(Finding { name, code, message }));
+    if context.args.json {
         print(&format!("{}\n", json(&findings)));
     } else {
         for finding in &findings {
@@ -59,12 +59,12 @@ fn json(findings: &[Finding]) -> String {
 
 type Tell<'t> = &'t mut dyn FnMut(&'static str, u8, String);
 
-fn look(session: &Session<'_>, tell: Tell<'_>) {
-    let config = session.config;
+fn look(context: &Context<'_>, tell: Tell<'_>) {
+    let config = context.config;
     tell(
         "config",
         0,
-        format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, session.args.config.display()),
+        format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, context.args.config.display()),
     );
     for (coin, target) in &config.allocation {
         if config.relative_tolerance.is_none()
@@ -79,8 +79,8 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
             tell("tolerance", 0, message);
         }
     }
-    files(session, tell);
-    let mut exchange: Box<dyn Exchange + '_> = match session.exchange() {
+    files(context, tell);
+    let mut exchange: Box<dyn Exchange + '_> = match context.exchange() {
         Ok(exchange) => {
             tell("key", 0, "found".to_string());
             exchange
@@ -91,7 +91,7 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
             if config.venue == Venue::Paper {
                 return;
             }
-            Box::new(session.crypto_com(None))
+            Box::new(context.crypto_com(None))
         }
     };
     let coins: Vec<Coin> =
@@ -105,29 +105,29 @@ fn look(session: &Session<'_>, tell: Tell<'_>) {
     };
     let place = if config.venue == Venue::Paper { "the paper account, no network" } else { &config.base_url };
     tell("connection", 0, place.to_string());
-    match (execute::check_clock(&*exchange, session.clock), exchange.time()) {
+    match (execute::check_clock(&*exchange, context.clock), exchange.time()) {
         (Ok(()), time) => {
-            let off = time.map_or(0, |time| (session.clock.now() - time).abs());
+            let off = time.map_or(0, |time| (context.clock.now() - time).abs());
             tell("clock", 0, format!("within {} of the exchange's", span(off.max(1000))));
         }
         (Err(failure), _) => tell("clock", 1, failure.to_string()),
     }
     let missing: Vec<Coin> = coins.iter().filter(|coin| !listings.contains_key(*coin)).cloned().collect();
-    pairs(session, &mut *exchange, &missing, tell);
+    pairs(context, &mut *exchange, &missing, tell);
     for market in listings.values().map(|listing| &listing.market).filter(|market| !market.tradable) {
         tell("pair", 1, format!("{} takes no orders now", market.symbol));
     }
-    account(session, &mut *exchange, missing.is_empty(), tell);
+    account(context, &mut *exchange, missing.is_empty(), tell);
 }
 
 /// The state directory and the journal in it.
-fn files(session: &Session<'_>, tell: Tell<'_>) {
-    let probe = session.config.state_dir.join("check.tmp");
+fn files(context: &Context<'_>, tell: Tell<'_>) {
+    let probe = context.config.state_dir.join("check.tmp");
     match store::replace(&probe, "").map(|()| std::fs::remove_file(&probe)) {
-        Ok(_) => tell("state_dir", 0, format!("{} can be written", session.config.state_dir.display())),
+        Ok(_) => tell("state_dir", 0, format!("{} can be written", context.config.state_dir.display())),
         Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
     }
-    match journal::peek(&session.journal_path()) {
+    match journal::peek(&context.journal_path()) {
         Ok(state) => match state.unresolved().count() {
             0 => tell("journal", 0, "no order is open".to_string()),
             count => tell(
@@ -141,8 +141,8 @@ fn files(session: &Session<'_>, tell: Tell<'_>) {
 }
 
 /// Names each coin that does not trade against the quote currency, and against what it does.
-fn pairs(session: &Session<'_>, exchange: &mut dyn Exchange, missing: &[Coin], tell: Tell<'_>) {
-    let quote = &session.config.quote;
+fn pairs(context: &Context<'_>, exchange: &mut dyn Exchange, missing: &[Coin], tell: Tell<'_>) {
+    let quote = &context.config.quote;
     if missing.is_empty() {
         return tell("pairs", 0, format!("every coin trades against {quote}"));
     }
@@ -166,8 +166,8 @@ fn pairs(session: &Session<'_>, exchange: &mut dyn Exchange, missing: &[Coin], t
     }
 }
 
-fn account(session: &Session<'_>, exchange: &mut dyn Exchange, complete: bool, tell: Tell<'_>) {
-    let config = session.config;
+fn account(context: &Context<'_>, exchange: &mut dyn Exchange, complete: bool, tell: Tell<'_>) {
+    let config = context.config;
     let balances = match exchange.balances() {
         Ok(balances) => balances,
         Err(error) => {

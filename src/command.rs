@@ -54,7 +54,7 @@ impl From<store::Error> for Problem {
 }
 
 /// Everything that the commands share.
-pub struct Session<'a> {
+pub struct Context<'a> {
     /// What was typed.
     pub args: &'a Args,
     /// What the owner decided.
@@ -86,13 +86,13 @@ fn dispatch(args: &Args) -> u8 {
     let clock = SystemClock::new();
     let outcome = Config::load(&args.config, args.paper).map_err(|error| Problem::new(2, error)).and_then(|config| {
         let log = Log::new(&clock, config.schedule.offset_s, args.verbose, &log::stderr);
-        let session = Session { args, config: &config, clock: &clock, log: &log };
+        let context = Context { args, config: &config, clock: &clock, log: &log };
         match args.command {
-            Command::Once => once(&session),
-            Command::Plan => plan(&session),
-            Command::Status => status(&session),
-            Command::Check => check::run(&session),
-            _ => daemon::run(&session),
+            Command::Once => once(&context),
+            Command::Plan => plan(&context),
+            Command::Status => status(&context),
+            Command::Check => check::run(&context),
+            _ => daemon::run(&context),
         }
     });
     match outcome {
@@ -114,7 +114,7 @@ pub fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-impl<'a> Session<'a> {
+impl<'a> Context<'a> {
     /// The journal of the venue: the paper account's orders and the real ones never share a file.
     pub fn journal_path(&self) -> PathBuf {
         let name = match self.config.venue {
@@ -168,10 +168,10 @@ impl<'a> Session<'a> {
     }
 }
 
-fn once(session: &Session<'_>) -> Result<(), Problem> {
+fn once(context: &Context<'_>) -> Result<(), Problem> {
     let mut report = Report::default();
-    let outcome = cycle(session, &mut report);
-    if session.args.json {
+    let outcome = cycle(context, &mut report);
+    if context.args.json {
         let error = outcome.as_ref().err().map(|problem| problem.message.as_str());
         print(&format!("{}\n", output::report_json(&report, error)));
     } else if let (Some(before), Some(plan)) = (&report.before, &report.plan) {
@@ -187,16 +187,16 @@ fn once(session: &Session<'_>) -> Result<(), Problem> {
     outcome.map_err(|problem| Problem { printed: true, ..problem })
 }
 
-fn cycle(session: &Session<'_>, report: &mut Report) -> Result<(), Problem> {
-    let Session { config, clock, log, .. } = *session;
+fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
+    let Context { config, clock, log, .. } = *context;
     let busy = format!("another cycle is running on {}; wait until it has ended", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(CYCLE_LOCK), &busy)?;
-    let mut exchange = session.exchange()?;
-    let mut journal = Journal::open(&session.journal_path())?;
+    let mut exchange = context.exchange()?;
+    let mut journal = Journal::open(&context.journal_path())?;
     if journal.repaired {
         log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
     }
-    let (journal, force) = (&mut journal, session.args.force);
+    let (journal, force) = (&mut journal, context.args.force);
     let mut cycle = Cycle { exchange: &mut *exchange, journal, config, clock, log, force, report: Report::default() };
     let outcome = cycle.run();
     *report = cycle.report;
@@ -206,21 +206,21 @@ fn cycle(session: &Session<'_>, report: &mut Report) -> Result<(), Problem> {
     })
 }
 
-fn plan(session: &Session<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&session.journal_path())?;
-    let (portfolio, plan) = session.read(&state)?;
-    match session.args.json {
+fn plan(context: &Context<'_>) -> Result<(), Problem> {
+    let state = journal::peek(&context.journal_path())?;
+    let (portfolio, plan) = context.read(&state)?;
+    match context.args.json {
         true => print(&format!("{}\n", output::plan_json(&portfolio, &plan))),
         false => print(&format!("{}\n{}", output::table(&portfolio), output::orders_table(&portfolio, &plan))),
     }
     Ok(())
 }
 
-fn status(session: &Session<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&session.journal_path())?;
-    let (portfolio, plan) = session.read(&state)?;
-    let (last, next) = runs(session, state.last_run);
-    if session.args.json {
+fn status(context: &Context<'_>) -> Result<(), Problem> {
+    let state = journal::peek(&context.journal_path())?;
+    let (portfolio, plan) = context.read(&state)?;
+    let (last, next) = runs(context, state.last_run);
+    if context.args.json {
         print(&format!("{}\n", output::status_json(&portfolio, &plan, &last, &next)));
         return Ok(());
     }
@@ -231,9 +231,9 @@ fn status(session: &Session<'_>) -> Result<(), Problem> {
 }
 
 /// When the last run was and when the next one is due, in words.
-fn runs(session: &Session<'_>, last_run: Option<Millis>) -> (String, String) {
-    let schedule = &session.config.schedule;
-    let now = session.clock.now();
+fn runs(context: &Context<'_>, last_run: Option<Millis>) -> (String, String) {
+    let schedule = &context.config.schedule;
+    let now = context.clock.now();
     let last = last_run.map_or("never".to_string(), |last| schedule.show(last));
     let due = schedule.due(last_run, now, now);
     let next = match due <= now {

@@ -5,7 +5,7 @@
 //! next cycle on; and every cycle is a start after a crash, so recovery is the ordinary path.
 
 use crate::clock::span;
-use crate::command::{Problem, Session};
+use crate::command::{Context, Problem};
 use crate::exchange::Millis;
 use crate::journal;
 use crate::store;
@@ -31,23 +31,23 @@ pub fn pause(failures: u32) -> Millis {
 ///
 /// # Errors
 /// Only before the first sleep: a second copy, no key, a damaged journal.
-pub fn run(session: &Session<'_>) -> Result<(), Problem> {
-    let Session { config, clock, log, .. } = *session;
+pub fn run(context: &Context<'_>) -> Result<(), Problem> {
+    let Context { config, clock, log, .. } = *context;
     let busy = format!("another rebalancer is running on {}; this one ends", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(LOCK), &busy)?;
     // Found now: after an update the running file has no name any more, but its path has the new program.
     let program = std::env::current_exe()
         .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
-    drop(session.exchange()?);
+    drop(context.exchange()?);
     let start = clock.elapsed();
-    let mut last_run = journal::peek(&session.journal_path())?.last_run;
+    let mut last_run = journal::peek(&context.journal_path())?.last_run;
     let (mut failures, mut retry_at, mut told) = (0_u32, start, None);
     loop {
         let (now, elapsed) = (clock.now(), clock.elapsed());
         let due = config.schedule.due(last_run, now - (elapsed - start), now);
         if due <= now && elapsed >= retry_at {
-            let good = run_once(session, &program);
-            last_run = read_last_run(session, last_run, good);
+            let good = run_once(context, &program);
+            last_run = read_last_run(context, last_run, good);
             failures = if good { 0 } else { failures.saturating_add(1) };
             retry_at = clock.elapsed() + if good { 0 } else { pause(failures) };
             if !good {
@@ -66,20 +66,20 @@ pub fn run(session: &Session<'_>) -> Result<(), Problem> {
 }
 
 /// The last good run by the journal; by our clock when that is later, so that a good run is never repeated at once.
-fn read_last_run(session: &Session<'_>, before: Option<Millis>, good: bool) -> Option<Millis> {
-    let written = match journal::peek(&session.journal_path()) {
+fn read_last_run(context: &Context<'_>, before: Option<Millis>, good: bool) -> Option<Millis> {
+    let written = match journal::peek(&context.journal_path()) {
         Ok(state) => state.last_run,
         Err(error) => {
-            session.log.say(&error.to_string());
+            context.log.say(&error.to_string());
             before
         }
     };
-    if good { written.max(Some(session.clock.now())) } else { written }
+    if good { written.max(Some(context.clock.now())) } else { written }
 }
 
 /// Runs a cycle as a process of its own; true when it ended well.
-fn run_once(session: &Session<'_>, program: &Path) -> bool {
-    let args = session.args;
+fn run_once(context: &Context<'_>, program: &Path) -> bool {
+    let args = context.args;
     let mut command = Command::new(program);
     command.arg("once").arg("--config").arg(&args.config).stdin(Stdio::null()).stdout(Stdio::null());
     for (flag, given) in [("--paper", args.paper), ("--verbose", args.verbose)] {
@@ -88,16 +88,16 @@ fn run_once(session: &Session<'_>, program: &Path) -> bool {
         }
     }
     match command.spawn() {
-        Ok(child) => wait(session, child),
+        Ok(child) => wait(context, child),
         Err(error) => {
-            session.log.say(&format!("cannot start {}: {error}", program.display()));
+            context.log.say(&format!("cannot start {}: {error}", program.display()));
             false
         }
     }
 }
 
-fn wait(session: &Session<'_>, mut child: Child) -> bool {
-    let Session { clock, log, .. } = *session;
+fn wait(context: &Context<'_>, mut child: Child) -> bool {
+    let Context { clock, log, .. } = *context;
     let start = clock.elapsed();
     let mut pause = 20;
     loop {

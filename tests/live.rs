@@ -276,3 +276,83 @@ fn a_refused_order_is_reported_and_the_rest_is_done() {
     books.check(&exchange, "the next run");
     assert_weights(&exchange, &HALF, "1", "after the next run");
 }
+
+#[test]
+fn a_small_sell_that_the_balances_hide_after_a_kill_is_not_repeated() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let mut world = World::new();
+    world.list("BTC_USDT", "0.00001", "0.01", "49999", "50001");
+    world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
+    world.list("DOGE_USDT", "1", "0.00001", "0.09999", "0.10001");
+    // BTC is 4000 above its target and DOGE 60: the second sell is a small part of what both bring.
+    world.hold("BTC", "0.16");
+    world.hold("ETH", "0.97");
+    world.hold("DOGE", "1600");
+    world.lag_reads = 2;
+    let victim = Arc::new(AtomicU32::new(0));
+    let pid = Arc::clone(&victim);
+    let kill = move || {
+        while pid.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let number = pid.load(Ordering::SeqCst).to_string();
+        std::process::Command::new("kill").args(["-KILL", &number]).status().unwrap();
+    };
+    world.faults.push(Fault::once("private/create-order", Act::Call { before: false, f: Arc::new(kill) }).after(1));
+    let exchange = Exchange::start(world);
+    let config = r#"{"allocation": {"BTC": 40, "ETH": 59, "DOGE": 1}, "relative_tolerance": 20, "base_url": "URL"}"#;
+    let owner = Owner::new(&exchange, config);
+    let books = Books::open(&exchange);
+    let child = owner.start(&["once"]);
+    victim.store(child.id(), Ordering::SeqCst);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), None);
+    let run = owner.run(&["once"]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    books.check(&exchange, &run.log);
+    let sells = exchange.world().orders.iter().filter(|order| order.base == "DOGE").count();
+    assert_eq!(sells, 1, "{}", run.log);
+    assert_weights(&exchange, &[("BTC", "40"), ("ETH", "59"), ("DOGE", "1")], "0.8", &run.log);
+}
+
+#[test]
+fn nonces_rise_from_request_to_request_and_from_run_to_run() {
+    let exchange = Exchange::start(two_coins());
+    let owner = Owner::new(&exchange, HALVES);
+    for _ in 0..2 {
+        assert_eq!(owner.run(&["once"]).code, 0);
+    }
+    let nonces: Vec<i64> = exchange.world().requests.iter().filter_map(|request| request.nonce).collect();
+    assert!(nonces.len() > 8 && nonces.windows(2).all(|pair| pair[0] < pair[1]), "{nonces:?}");
+}
+
+#[test]
+fn a_failure_after_a_trade_says_what_was_done_and_is_never_exit_code_2() {
+    let mut world = two_coins();
+    let refusal = Act::Code { status: 401, code: 40101, message: "UNAUTHORIZED".into() };
+    world.faults.push(Fault { method: "private/user-balance".into(), skip: 1, times: 1, act: refusal });
+    let exchange = Exchange::start(world);
+    let owner = Owner::new(&exchange, HALVES);
+    let run = owner.run(&["once"]);
+    assert_eq!(run.code, 1, "{}", run.log);
+    assert!(run.log.contains("done so far: sold 0.01666 BTC"), "{}", run.log);
+    assert_eq!(owner.run_until_good(), [0]);
+    assert_weights(&exchange, &HALF, "0.6", "the next run");
+}
+
+#[test]
+fn a_full_rebalance_that_was_refused_in_part_does_not_sell_everything_again() {
+    let mut world = two_coins();
+    let refusal = Act::Code { status: 400, code: 208, message: "INSTRUMENT_NOT_TRADABLE".into() };
+    world.faults.push(Fault { method: "private/create-order".into(), skip: 3, times: 1, act: refusal });
+    let exchange = Exchange::start(world);
+    let config = r#"{"allocation": {"BTC": 50, "ETH": 50}, "base_url": "URL", "method": "full"}"#;
+    let owner = Owner::new(&exchange, config);
+    assert_eq!(owner.run(&["once"]).code, 1);
+    let sells =
+        |exchange: &Exchange| exchange.world().orders.iter().filter(|order| order.side == exchange::Side::Sell).count();
+    let before = sells(&exchange);
+    assert_eq!(owner.run_until_good(), [0]);
+    assert_eq!((before, sells(&exchange)), (2, 2));
+    assert_weights(&exchange, &HALF, "0.6", "the next run");
+}

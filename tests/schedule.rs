@@ -302,6 +302,25 @@ fn an_interval_is_kept_between_any_two_runs_and_never_stalls() {
 }
 
 #[test]
+fn a_clock_that_is_a_little_off_does_not_make_a_short_interval_run_without_a_pause() {
+    for (words, interval) in
+        [("every 1s", SECOND), ("every 10s", 10 * SECOND), ("every 1m", MINUTE), ("every 2m", 2 * MINUTE)]
+    {
+        // Within the minute that a cycle allows; behind, the cycle's end is written by the exchange's later clock.
+        for error in [-MINUTE, -30 * SECOND, -2 * SECOND, 0, 2 * SECOND, MINUTE] {
+            let schedule = schedule(words, "+00:00");
+            let mut daemon = Daemon { schedule, last_run: None, elapsed: 0, retry_at: 0, runs: Vec::new(), wakes: 0 };
+            while daemon.elapsed < HOUR && daemon.runs.len() < 10_000 {
+                daemon.elapsed += daemon.wake(at("2026-11-22 17:03:05"), error);
+            }
+            let most = HOUR / interval + 1;
+            assert!(daemon.runs.len() as i64 <= most, "{words}, {error} ms off: {} runs in an hour", daemon.runs.len());
+            assert!(daemon.runs.len() > 10, "{words}, {error} ms off: {} runs in an hour", daemon.runs.len());
+        }
+    }
+}
+
+#[test]
 fn dates_agree_with_a_day_counter_from_1970_to_2200() {
     let (mut year, mut month, mut day) = (1970, 1, 1);
     let mut days = 0;
