@@ -124,7 +124,11 @@ impl Config {
     /// # Errors
     /// When there are none, only half of them, or others could read the file.
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        // What is not UTF-8 becomes letters that no key has, and is refused below.
+        let variable = |name: &str| {
+            let value = std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+            value.filter(|value| !value.is_empty())
+        };
         let (key, secret) = match (variable("REBALANCER_API_KEY"), variable("REBALANCER_API_SECRET")) {
             (Some(key), Some(secret)) => (key, secret),
             (None, None) => self.credentials_file()?,

@@ -5,6 +5,7 @@
 
 use crate::clock::stamp;
 use crate::exchange::Millis;
+use crate::execute::MOST_CLOCK_ERROR_MS;
 
 const DAY_S: i64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -131,7 +132,8 @@ impl Schedule {
     /// clock may be set back (a day, or one interval); further ahead a wrong clock has left it, and `started` counts instead.
     pub fn due(&self, last_run: Option<Millis>, started: Millis, now: Millis) -> Millis {
         let ahead_ms = match self.when {
-            When::Every(seconds) => seconds * 1000,
+            // At least what both clocks may differ by: a run is written down by the later one.
+            When::Every(seconds) => (seconds * 1000).max(MOST_CLOCK_ERROR_MS),
             When::Daily(_) | When::Weekly(..) => DAY_S * 1000,
         };
         match (last_run, self.when) {
