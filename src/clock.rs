@@ -7,6 +7,9 @@ use crate::exchange::Millis;
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// A clock further than this from the exchange's is wrong: it would also miss the schedule.
+pub const MOST_CLOCK_ERROR_MS: Millis = 60_000;
+
 /// What the program needs of time.
 pub trait Clock {
     /// The wall clock, which may be wrong and may jump. Zero when it cannot be read.

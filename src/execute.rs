@@ -9,7 +9,7 @@ mod order;
 mod settle;
 
 use crate::amount::{Quantity, Value};
-use crate::clock::{Clock, span};
+use crate::clock::{Clock, MOST_CLOCK_ERROR_MS, span};
 use crate::config::Config;
 use crate::exchange::{self, Balance, Exchange, Kind, Millis, OrderState};
 use crate::journal::{Intent, Journal};
@@ -20,9 +20,6 @@ use crate::portfolio::{self, Portfolio};
 use crate::store;
 use core::fmt;
 use order::{FOLLOW_MS, never_placed};
-
-/// A clock further than this from the exchange's is wrong: it would also miss the schedule.
-pub const MOST_CLOCK_ERROR_MS: Millis = 60_000;
 
 /// A cycle trades, looks whether everything is inside its band, and trades what is left over: fees and rounding leave a
 /// little, and with narrow bands a little is too much. Each pass trades a small part of the one before.

@@ -3,9 +3,8 @@
 //! Recomputed at every wake-up, so a clock that is set (NTP after power-up, hours forward or back) needs no special case: a run
 //! that became due in the past is due now, once; a run that was done is not repeated when the clock goes back.
 
-use crate::clock::stamp;
+use crate::clock::{MOST_CLOCK_ERROR_MS, stamp};
 use crate::exchange::Millis;
-use crate::execute::MOST_CLOCK_ERROR_MS;
 
 const DAY_S: i64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
