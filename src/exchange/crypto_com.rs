@@ -30,6 +30,8 @@ const AGREE_MS: Millis = 2000;
 const FEE: &str = "0.5";
 /// Pauses before a question is asked again.
 const PAUSES_MS: [Millis; 3] = [1000, 2000, 4000];
+/// The list of the risk parameters that holds minimums and maximums.
+const RISK_LIST: &str = "base_currency_config";
 /// A longer row of a list is no row; the longest recorded one had 500 bytes.
 const MOST_ROW_BYTES: usize = 16 * 1024;
 /// What a list's reply may hold beside its rows; the risk parameters have two more lists.
@@ -184,8 +186,10 @@ impl<'a> CryptoCom<'a> {
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
         })?;
         judge(path, reply.status, &rest)?;
+        // No instrument and no ticker cannot be; no special minimum can, as long as the list is there.
+        let may_be_empty = name == RISK_LIST && rest.contains(name);
         match rows {
-            0 => Err(unreadable(path, reply.status, "its list is empty")),
+            0 if !may_be_empty => Err(unreadable(path, reply.status, "its list is empty")),
             _ => Ok(()),
         }
     }
@@ -201,7 +205,7 @@ impl<'a> CryptoCom<'a> {
             rules.insert(coin.to_string(), Some(instrument));
             Ok(())
         })?;
-        self.list("public/get-risk-parameters", "base_currency_config", &mut |row| {
+        self.list("public/get-risk-parameters", RISK_LIST, &mut |row| {
             let row = Row::read(row)?;
             let Some(Some(rules)) = row.get("instrument_name").and_then(|coin| rules.get_mut(coin)) else {
                 return Ok(());
