@@ -389,7 +389,7 @@ impl Weight {
         // 2^64 steps of a fraction, times 10^8, fit i128; the mantissa is then percent at 6 decimals.
         let scaled = self.0.to_bits().saturating_mul(100_000_000);
         let half = if scaled < 0 { -(1_i128 << 63) } else { 1_i128 << 63 };
-        print_rounded((scaled + half) / (1_i128 << 64) * 1_000_000_000_000, places.min(6))
+        print_rounded(scaled.saturating_add(half) / (1_i128 << 64) * 1_000_000_000_000, places.min(6))
     }
 }
 

@@ -162,7 +162,7 @@ impl<'a> Context<'a> {
         if state.unresolved().next().is_some() {
             self.log.say("an order of an earlier run has no outcome yet; the next cycle asks for it first");
         }
-        let rules = Rules::new(self.config, exchange.fee(), self.args.force, state.interrupted());
+        let rules = Rules::new(self.config, exchange.fee(), self.args.force, state.traded());
         let plan = execute::plan_for(&portfolio, &rules)?;
         Ok((portfolio, plan))
     }
@@ -201,7 +201,7 @@ fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
     let outcome = cycle.run();
     *report = cycle.report;
     outcome.map_err(|failure| {
-        let code = failure.exit_code(!report.placed.is_empty());
+        let code = failure.exit_code(report.traded());
         Problem::new(code, format!("{failure}; {}", report.money()))
     })
 }

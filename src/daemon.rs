@@ -7,7 +7,7 @@
 use crate::clock::span;
 use crate::command::{Context, Problem};
 use crate::exchange::Millis;
-use crate::journal;
+use crate::journal::{self, State};
 use crate::store;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -40,20 +40,28 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
         .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
     drop(context.exchange()?);
     let start = clock.elapsed();
-    let mut last_run = journal::peek(&context.journal_path())?.last_run;
-    let (mut failures, mut retry_at, mut told) = (0_u32, start, None);
+    let mut state = journal::peek(&context.journal_path())?;
+    let (mut ran, mut failures, mut retry_at, mut told) = (None, 0_u32, start, None);
     loop {
         let (now, elapsed) = (clock.now(), clock.elapsed());
-        let due = config.schedule.due(last_run, now - (elapsed - start), now);
+        // By our clock when that is later, so that a good run is never repeated at once.
+        let last_run = state.last_run.max(ran);
+        let due = match state.interrupted() {
+            // A rebalance that has begun is not left half done until the next date.
+            true => now,
+            false => config.schedule.due(last_run, now - (elapsed - start), now),
+        };
         if due <= now && elapsed >= retry_at {
             let good = run_once(context, &program);
-            last_run = read_last_run(context, last_run, good);
-            failures = if good { 0 } else { failures.saturating_add(1) };
-            retry_at = clock.elapsed() + if good { 0 } else { pause(failures) };
-            if !good {
+            if good {
+                (ran, failures, retry_at) = (Some(clock.now()), 0, clock.elapsed());
+            } else {
+                failures = failures.saturating_add(1);
+                retry_at = clock.elapsed() + pause(failures);
                 log.say(&format!("the cycle failed; the next try is in {}", span(pause(failures))));
             }
             told = None;
+            reread(context, &mut state);
             continue;
         }
         if told != Some(due) && due > now {
@@ -62,19 +70,16 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
         }
         let wait = if due > now { due - now } else { retry_at - elapsed };
         clock.sleep(wait.clamp(1, MOST_SLEEP_MS));
+        reread(context, &mut state);
     }
 }
 
-/// The last good run by the journal; by our clock when that is later, so that a good run is never repeated at once.
-fn read_last_run(context: &Context<'_>, before: Option<Millis>, good: bool) -> Option<Millis> {
-    let written = match journal::peek(&context.journal_path()) {
-        Ok(state) => state.last_run,
-        Err(error) => {
-            context.log.say(&error.to_string());
-            before
-        }
-    };
-    if good { written.max(Some(context.clock.now())) } else { written }
+/// Reads the journal again: a cycle of ours or one run by hand may have written to it.
+fn reread(context: &Context<'_>, state: &mut State) {
+    match journal::peek(&context.journal_path()) {
+        Ok(read) => *state = read,
+        Err(error) => context.log.say(&error.to_string()),
+    }
 }
 
 /// Runs a cycle as a process of its own; true when it ended well.

@@ -10,7 +10,7 @@ mod settle;
 
 use crate::amount::{Quantity, Value};
 use crate::clock::{Clock, MOST_CLOCK_ERROR_MS, span};
-use crate::config::Config;
+use crate::config::{Config, Method};
 use crate::exchange::{self, Balance, Exchange, Kind, Millis, OrderState};
 use crate::journal::{Intent, Journal};
 use crate::log::Log;
@@ -108,12 +108,19 @@ impl Placed {
 }
 
 impl Report {
+    /// Whether something was bought or sold.
+    pub fn traded(&self) -> bool {
+        self.placed.iter().any(|placed| placed.state.filled_quantity > Quantity::ZERO)
+    }
+
     /// What a failed cycle did with money, in a sentence for the end of its error.
     pub fn money(&self) -> String {
         let filled = self.placed.iter().filter(|placed| placed.state.filled_quantity > Quantity::ZERO);
         let done: Vec<String> = filled.map(|placed| order::outcome(&placed.order, &placed.state)).collect();
+        let unknown = self.placed.iter().any(|placed| placed.state.status == order::UNKNOWN);
         match (self.placed.is_empty(), done.is_empty()) {
             (true, _) => "no order was sent".to_string(),
+            (false, true) if unknown => "nothing else was bought or sold".to_string(),
             (false, true) => "nothing was bought or sold".to_string(),
             (false, false) => format!("done so far: {}; the next run goes on from there", done.join(", ")),
         }
@@ -206,17 +213,15 @@ impl Cycle<'_> {
             true => self.settled(&self.expected_from_journal())?,
             false => self.exchange.balances()?,
         };
+        let resume = self.journal.state.traded();
         for pass in 0..=PASSES {
-            let portfolio = match portfolio_of(self.exchange, self.config, &balances) {
-                Ok(portfolio) => portfolio,
-                Err(failure) if pass > 0 => {
-                    self.log.say(&format!("the weights reached cannot be told: {failure}"));
-                    break;
-                }
-                Err(failure) => return Err(failure),
-            };
+            let portfolio = portfolio_of(self.exchange, self.config, &balances)?;
             check_clock(self.exchange, self.clock)?;
-            let rules = Rules::new(self.config, self.exchange.fee(), self.force && pass == 0, unfinished || pass > 0);
+            let mut rules = Rules::new(self.config, self.exchange.fee(), self.force && pass == 0, resume);
+            if pass > 0 && rules.method == Method::Full {
+                // Everything was sold and bought back just now.
+                rules.method = Method::Target;
+            }
             let plan = plan_for(&portfolio, &rules)?;
             self.announce(&portfolio, &plan, pass);
             match pass {
@@ -353,16 +358,26 @@ impl Cycle<'_> {
             funds.rounded(2),
             self.config.quote
         ));
-        let mut values: Vec<Value> = plan.buys.iter().map(|buy| buy.value).collect();
+        // Pieces of one coin are one amount again, to be cut anew.
+        let mut coins: Vec<&str> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        for buy in &plan.buys {
+            match coins.iter().zip(&mut values).find(|(coin, _)| **coin == buy.coin) {
+                Some((_, value)) => *value += buy.value,
+                None => {
+                    coins.push(&buy.coin);
+                    values.push(buy.value);
+                }
+            }
+        }
         plan::shrink(&mut values, funds);
         let bounds = Rules::new(self.config, self.exchange.fee(), self.force, false).bounds;
         let mut buys = Vec::new();
-        for (buy, value) in plan.buys.iter().zip(values) {
-            let holding = portfolio.holdings.iter().find(|holding| holding.coin == buy.coin);
+        for (coin, value) in coins.into_iter().zip(values) {
+            let holding = portfolio.holdings.iter().find(|holding| holding.coin == coin);
             let cut = holding.map(|holding| holding.market.buy(value, holding.quote.ask, bounds)).unwrap_or_default();
             if cut.is_empty() {
-                let why =
-                    format!("{} was not bought: what the sells brought is not enough for its smallest order", buy.coin);
+                let why = format!("{coin} was not bought: what the sells brought is not enough for its smallest order");
                 self.log.say(&why);
                 self.report.dropped.push(why);
             }

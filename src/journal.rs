@@ -81,6 +81,12 @@ impl State {
         self.unfinished || !self.orders.is_empty()
     }
 
+    /// Whether something was bought or sold since the last cycle that ended well, as far as is known.
+    pub fn traded(&self) -> bool {
+        let filled = |fill: &Option<Fill>| fill.is_none_or(|fill| fill.quantity > Quantity::ZERO);
+        self.unfinished || self.orders.iter().any(|(_, fill)| filled(fill))
+    }
+
     /// Whether a client id was made by this journal.
     pub fn is_ours(&self, client_id: &str) -> bool {
         client_id.strip_prefix("rb").is_some_and(|rest| !self.salt.is_empty() && rest.starts_with(&self.salt))

@@ -220,7 +220,7 @@ impl<'a> Draft<'a> {
             portfolio,
             rules,
             standings,
-            most_cash: (cash.value - cash.target).min(spendable),
+            most_cash: (cash.value - cash.target).min(spendable.max(Value::ZERO)),
             cash,
             sells: nothing.clone(),
             buys: nothing,
@@ -311,7 +311,8 @@ impl<'a> Draft<'a> {
     fn drifted(&mut self) -> Option<()> {
         let (least, most) = self.cash_range();
         let spendable = self.portfolio.cash.spendable;
-        self.most_cash = most.min(spendable);
+        // Cash that is locked or missing from the reserve is not made up for by selling coins.
+        self.most_cash = most.min(spendable.max(Value::ZERO));
         let fee = self.rules.fee;
         let bought: Value = self.buys.iter().copied().sum();
         let sold: Value = self.sells.iter().copied().sum();
@@ -321,7 +322,8 @@ impl<'a> Draft<'a> {
         let spent = bought + bought.percent_up(fee)? - brought;
         // A gap that is nothing but fees and spread is left to smaller buys: it is not worth an order of another coin.
         let fees = bought.percent_up(fee)? + (sold - brought);
-        if spent - fees > self.most_cash {
+        let locked = spendable < self.cash.value.min(Value::ZERO);
+        if spent - fees > self.most_cash && !locked {
             let missing = (spent - self.most_cash).with_cost(fee)?;
             self.draw(missing);
         } else if spent < least.min(spendable) {
@@ -375,10 +377,13 @@ impl<'a> Draft<'a> {
         for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
             let min = holding.minimum(self.rules.bounds);
             let sell = standing.value.minus_or_zero(standing.target).min(holding.free_value);
+            let worth = holding.worth_on_tick(sell);
             let buy = standing.target.minus_or_zero(standing.value);
-            let fits = |amount: Value| if holding.market.tradable && amount >= min { amount } else { Value::ZERO };
+            let fits = |amount: Value, worth: Value| {
+                if holding.market.tradable && worth >= min { amount } else { Value::ZERO }
+            };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
-                (*sells, *buys) = (fits(sell), fits(buy));
+                (*sells, *buys) = (fits(sell, worth), fits(buy, buy));
             }
         }
     }
@@ -387,8 +392,11 @@ impl<'a> Draft<'a> {
     fn sell_all(&mut self) {
         for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
             let min = holding.minimum(self.rules.bounds);
-            let sell =
-                if holding.market.tradable && holding.free_value >= min { holding.free_value } else { Value::ZERO };
+            let sell = if holding.market.tradable && holding.worth_on_tick(holding.free_value) >= min {
+                holding.free_value
+            } else {
+                Value::ZERO
+            };
             let buy = standing.target.minus_or_zero(holding.value - sell);
             let buy = if holding.market.tradable && buy >= min { buy } else { Value::ZERO };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
@@ -422,7 +430,7 @@ impl<'a> Draft<'a> {
     fn fit_buys(&mut self, brought: Value) -> Option<()> {
         let portfolio = self.portfolio;
         let fee = self.rules.fee;
-        let cash = self.most_cash + brought;
+        let cash = self.most_cash.min(portfolio.cash.spendable) + brought;
         let funds = cash.max(Value::ZERO).without_cost(fee)?;
         for (buy, holding) in self.buys.iter_mut().zip(&portfolio.holdings) {
             *buy = buy.floor_to_tick(holding.market.notional_tick);

@@ -65,7 +65,7 @@ pub struct Cash {
     pub coin: Coin,
     /// What belongs to the portfolio: all of it but the reserve. Negative while the reserve is not all there.
     pub total: Value,
-    /// What may be spent: the free part of it, but the reserve.
+    /// What may be spent: the free part of it, but the reserve. Negative while the reserve is not all there and free.
     pub spendable: Value,
     /// Its target weight; zero when it has none.
     pub target: Percent,
@@ -236,7 +236,7 @@ impl Source<'_> {
         Cash {
             coin: config.quote.clone(),
             total: total - config.cash_reserve,
-            spendable: free.minus_or_zero(config.cash_reserve),
+            spendable: free - config.cash_reserve,
             target: target.map_or(Percent::ZERO, |(_, target)| *target),
         }
     }

@@ -356,3 +356,46 @@ fn a_full_rebalance_that_was_refused_in_part_does_not_sell_everything_again() {
     assert_eq!((before, sells(&exchange)), (2, 2));
     assert_weights(&exchange, &HALF, "0.6", "the next run");
 }
+
+#[test]
+fn cash_inside_its_band_is_not_spent_by_a_second_pass() {
+    let mut world = World::new();
+    for coin in ["AAA", "BBB", "CCC"] {
+        world.list(&format!("{coin}_USDT"), "0.01", "0.01", "1.00", "1.00");
+    }
+    world.hold("AAA", "3600");
+    world.hold("BBB", "2400");
+    world.hold("CCC", "1600");
+    world.hold("USDT", "2400");
+    let exchange = Exchange::start(world);
+    let config = r#"{"allocation": {"AAA": 30, "BBB": 30, "CCC": 20, "USDT": 20}, "base_url": "URL"}"#;
+    let owner = Owner::new(&exchange, config);
+    let run = owner.run(&["once"]);
+    assert_eq!((run.code, exchange.world().count("private/create-order")), (0, 2), "{}", run.log);
+}
+
+#[test]
+fn a_daemon_goes_on_at_once_with_what_a_killed_run_began() {
+    let mut world = two_coins();
+    world.faults.push(Fault::always("private/create-order", Act::CloseBefore).after(1));
+    world.faults.push(Fault::always("private/get-order-detail", Act::Html(502)).after(1));
+    let exchange = Exchange::start(world);
+    // The schedule is days away whenever this runs.
+    let soon = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let days = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    let far = soon[usize::try_from((days + 3 + 3) % 7).unwrap()];
+    let config = format!(r#"{{"allocation": {{"BTC": 50, "ETH": 50}}, "base_url": "URL", "schedule": "{far} 12:00"}}"#);
+    let owner = Owner::new(&exchange, &config);
+    assert_eq!(owner.run(&["once"]).code, 3);
+    exchange.world().faults.clear();
+    let mut daemon = owner.start(&["run"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !owner.journal().contains("{\"cycle\"") && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    daemon.kill().unwrap();
+    let run = owner::Run::from(daemon.wait_with_output().unwrap());
+    assert_weights(&exchange, &HALF, "0.6", &run.log);
+    let violations = exchange.world().violations.clone();
+    assert!(violations.is_empty(), "{violations:?}\n{}", run.log);
+}

@@ -14,6 +14,8 @@ const OPEN_MS: Millis = 15_000;
 const EXPIRY_MARGIN_MS: Millis = 2000;
 /// An order that was just accepted may not be known for a moment.
 const LEAST_ASKS: u32 = 3;
+/// The status of an order in a report whose outcome is unknown.
+pub(super) const UNKNOWN: &str = "UNKNOWN";
 /// Pauses before an order is sent again that certainly was not accepted.
 const PAUSES_MS: [Millis; 2] = [1000, 3000];
 /// An order that the exchange confirmed and then does not know is given this long to be known again.
@@ -68,7 +70,8 @@ impl Cycle<'_> {
             }
             let pause = pauses.next().filter(|_| error.kind != Kind::NotAuthorised);
             let Some(pause) = pause else {
-                self.conclude(&client_id, order, &never_placed())?;
+                let placed = self.placed(&intent, never_placed(), Some(&error))?;
+                self.report.placed.push(placed);
                 return Err(Failure::Exchange(error));
             };
             self.log.say(&format!(
@@ -151,7 +154,7 @@ impl Cycle<'_> {
                 self.log.say(&error.to_string());
             }
         }
-        let state = OrderState { status: "UNKNOWN".to_string(), ..never_placed() };
+        let state = OrderState { status: UNKNOWN.to_string(), ..never_placed() };
         self.report.placed.push(Placed { order: order.clone(), client_id: client_id.clone(), state, refused: None });
         Failure::Unknown(format!(
             "the outcome of {} (id {client_id}) is unknown: {trouble}; it is in the journal, and the next run asks for it first",

@@ -253,7 +253,8 @@ fn sound(case: &Case, portfolio: &Portfolio, plan: &Plan) -> Checked {
 fn funded(case: &Case, portfolio: &Portfolio, plan: &Plan) -> bool {
     let fee = micro(case.rules.fee);
     let cost = micro(sum(&plan.buys)) * (HUNDRED + fee);
-    cost <= micro(portfolio.cash.spendable) * HUNDRED + micro(sum(&plan.sells)) * (HUNDRED - fee)
+    // A reserve that is not all there and free pays for nothing, and without a buy nothing needs paying.
+    cost == 0 || cost <= micro(portfolio.cash.spendable) * HUNDRED + micro(sum(&plan.sells)) * (HUNDRED - fee)
 }
 
 /// The account after every order was filled at bid and ask; what the cash is short of, by rounding, is forgiven.
