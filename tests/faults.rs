@@ -8,10 +8,9 @@ mod exchange;
 mod owner;
 
 use exchange::{Act, Exchange, Fault};
-use owner::{Books, HALVES, Owner, Run, assert_weights, side_by_side, two_coins};
+use owner::{Books, HALVES, Owner, Run, Victim, assert_weights, side_by_side, two_coins};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 const HALF: [(&str, &str); 2] = [("BTC", "50"), ("ETH", "50")];
 
@@ -41,23 +40,14 @@ fn killed_at_any_call_of_a_cycle_it_ends_balanced_with_nothing_doubled() {
     let jobs: Vec<(u32, bool)> = (0..calls).flat_map(|call| [(call, true), (call, false)]).collect();
     side_by_side(&jobs, |(call, before)| {
         let what = format!("killed {} call {call}", if *before { "before" } else { "after" });
-        let victim = Arc::new(AtomicU32::new(0));
-        let pid = Arc::clone(&victim);
-        let kill = move || {
-            // The test writes the number right after the start; the first call comes later, but not surely.
-            while pid.load(Ordering::SeqCst) == 0 {
-                std::thread::yield_now();
-            }
-            let number = pid.load(Ordering::SeqCst).to_string();
-            std::process::Command::new("kill").args(["-KILL", &number]).status().unwrap();
-        };
+        let victim = Victim::default();
         let mut world = two_coins();
-        world.faults.push(Fault::once("*", Act::Call { before: *before, f: Arc::new(kill) }).after(*call));
+        world.faults.push(Fault::once("*", Act::Call { before: *before, f: victim.kill() }).after(*call));
         let exchange = Exchange::start(world);
         let owner = Owner::new(&exchange, HALVES);
         let books = Books::open(&exchange);
         let child = owner.start(&["once"]);
-        victim.store(child.id(), Ordering::SeqCst);
+        victim.is(&child);
         let run = child.wait_with_output().unwrap();
         assert_eq!(run.status.code(), None, "{what}: it was not killed");
         let codes = owner.run_until_good();

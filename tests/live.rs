@@ -7,7 +7,7 @@ mod exchange;
 mod owner;
 
 use exchange::{Act, Exchange, Fault, FeeIn, World, dec};
-use owner::{Books, HALVES, Owner, assert_weights, side_by_side, two_coins};
+use owner::{Books, HALVES, Owner, Victim, assert_weights, side_by_side, two_coins};
 
 const HALF: [(&str, &str); 2] = [("BTC", "50"), ("ETH", "50")];
 
@@ -279,8 +279,6 @@ fn a_refused_order_is_reported_and_the_rest_is_done() {
 
 #[test]
 fn a_small_sell_that_the_balances_hide_after_a_kill_is_not_repeated() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
     let mut world = World::new();
     world.list("BTC_USDT", "0.00001", "0.01", "49999", "50001");
     world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
@@ -290,22 +288,14 @@ fn a_small_sell_that_the_balances_hide_after_a_kill_is_not_repeated() {
     world.hold("ETH", "0.97");
     world.hold("DOGE", "1600");
     world.lag_reads = 2;
-    let victim = Arc::new(AtomicU32::new(0));
-    let pid = Arc::clone(&victim);
-    let kill = move || {
-        while pid.load(Ordering::SeqCst) == 0 {
-            std::thread::yield_now();
-        }
-        let number = pid.load(Ordering::SeqCst).to_string();
-        std::process::Command::new("kill").args(["-KILL", &number]).status().unwrap();
-    };
-    world.faults.push(Fault::once("private/create-order", Act::Call { before: false, f: Arc::new(kill) }).after(1));
+    let victim = Victim::default();
+    world.faults.push(Fault::once("private/create-order", Act::Call { before: false, f: victim.kill() }).after(1));
     let exchange = Exchange::start(world);
     let config = r#"{"allocation": {"BTC": 40, "ETH": 59, "DOGE": 1}, "relative_tolerance": 20, "base_url": "URL"}"#;
     let owner = Owner::new(&exchange, config);
     let books = Books::open(&exchange);
     let child = owner.start(&["once"]);
-    victim.store(child.id(), Ordering::SeqCst);
+    victim.is(&child);
     assert_eq!(child.wait_with_output().unwrap().status.code(), None);
     let run = owner.run(&["once"]);
     assert_eq!(run.code, 0, "{}", run.log);

@@ -5,6 +5,7 @@
 use crate::exchange::{Dec, Exchange, World};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder of its own, removed in the end.
@@ -63,6 +64,29 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+/// A process that is to be killed from inside the exchange: its number is known only after it was started.
+#[derive(Clone, Default)]
+pub struct Victim(Arc<AtomicU32>);
+
+impl Victim {
+    /// Names the process; what waits in `kill` goes on.
+    pub fn is(&self, child: &Child) {
+        self.0.store(child.id(), Ordering::SeqCst);
+    }
+
+    /// What kills it, like a power cut: for `Act::Call`.
+    pub fn kill(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let pid = Arc::clone(&self.0);
+        Arc::new(move || {
+            while pid.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            let number = pid.load(Ordering::SeqCst).to_string();
+            Command::new("kill").args(["-KILL", &number]).status().unwrap();
+        })
     }
 }
 
