@@ -15,172 +15,91 @@
 //! its band: that comparison is made in `Value`s, exactly. Amounts are at most [`LIMIT`] units, so that sums of
 //! a thousand of them cannot overflow; whatever is larger is refused when it is read.
 
+mod mantissa;
+
 use core::fmt;
 use fixed::types::{I64F64, U1F127};
+use mantissa::Mantissa;
+pub(crate) use mantissa::div_rem;
 
 /// One unit, as a mantissa: 18 decimals (balances carry up to 14, prices up to 14).
 pub const UNIT: i128 = 1_000_000_000_000_000_000;
 /// Largest amount accepted anywhere, in units: 10^17. A thousand of them still fit the mantissa.
 pub const LIMIT: i128 = 100_000_000_000_000_000;
-const PLACES: usize = 18;
-
-/// `a * b / UNIT` on mantissas, towards zero or away from it. `None` when the result is above [`LIMIT`].
-fn multiply(a: i128, b: i128, up: bool) -> Option<i128> {
-    let negative = (a < 0) != (b < 0);
-    let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
-    let unit = UNIT.unsigned_abs();
-    // (a1 U + a0)(b1 U + b0) / U = a1 b + a0 b1 + a0 b0 / U, and a0 b0 < U * U fits.
-    let low = (a % unit) * (b % unit);
-    let whole = (a / unit).checked_mul(b)?.checked_add((a % unit).checked_mul(b / unit)?)?;
-    let result = whole.checked_add(low / unit)?.checked_add(u128::from(up && !low.is_multiple_of(unit)))?;
-    signed(result, negative)
-}
-
-/// `a * UNIT / b` on mantissas, towards zero. `None` when `b` is zero or the result is above [`LIMIT`].
-fn divide(a: i128, b: i128) -> Option<i128> {
-    let negative = (a < 0) != (b < 0);
-    let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
-    let mut result = a.checked_div(b)?;
-    let mut rest = a.checked_rem(b)?;
-    for _ in 0..PLACES {
-        rest = rest.checked_mul(10)?;
-        result = result.checked_mul(10)?.checked_add(rest / b)?;
-        rest %= b;
-    }
-    signed(result, negative)
-}
-
-fn signed(magnitude: u128, negative: bool) -> Option<i128> {
-    let value = i128::try_from(magnitude).ok().filter(|value| *value <= LIMIT * UNIT)?;
-    Some(if negative { -value } else { value })
-}
-
-fn parse(text: &str) -> Option<i128> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
-    if whole.is_empty() || part.is_empty() || part.len() > PLACES {
-        return None;
-    }
-    let mut mantissa: u128 = 0;
-    let mut push = |digit: u8| -> Option<()> {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        mantissa = mantissa.checked_mul(10)?.checked_add(u128::from(digit))?;
-        Some(())
-    };
-    whole.bytes().try_for_each(&mut push)?;
-    part.bytes().try_for_each(&mut push)?;
-    (part.len()..PLACES).try_for_each(|_| push(b'0'))?;
-    signed(mantissa, negative)
-}
-
-fn print(mantissa: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let magnitude = mantissa.unsigned_abs();
-    let unit = UNIT.unsigned_abs();
-    let part = magnitude % unit;
-    let sign = if mantissa < 0 { "-" } else { "" };
-    if part == 0 {
-        return write!(f, "{sign}{}", magnitude / unit);
-    }
-    let digits = format!("{part:018}");
-    write!(f, "{sign}{}.{}", magnitude / unit, digits.trim_end_matches('0'))
-}
-
-/// Rounds a mantissa to `places` decimals, halves away from zero, and prints exactly that many.
-fn print_rounded(mantissa: i128, places: u32) -> String {
-    let places = places.min(18);
-    let step = 10_u128.pow(18 - places);
-    let rounded = (mantissa.unsigned_abs() + step / 2) / step;
-    let scale = 10_u128.pow(places);
-    let sign = if mantissa < 0 && rounded != 0 { "-" } else { "" };
-    let width = usize::try_from(places).unwrap_or(PLACES);
-    match places {
-        0 => format!("{sign}{rounded}"),
-        _ => format!("{sign}{}.{:0width$}", rounded / scale, rounded % scale),
-    }
-}
-
 macro_rules! amount {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-        pub struct $name(i128);
+        pub struct $name(Mantissa);
 
         impl $name {
             /// Nothing.
-            pub const ZERO: $name = $name(0);
+            pub const ZERO: $name = $name(Mantissa::of(0));
             /// One unit.
-            pub const ONE: $name = $name(UNIT);
+            pub const ONE: $name = $name(Mantissa::of(UNIT));
 
             /// Reads plain decimal text: digits with at most 18 decimals, no exponent, no plus sign, no spaces.
             /// `None` for anything else and for amounts above [`LIMIT`].
             pub fn parse(text: &str) -> Option<$name> {
-                parse(text).map($name)
+                Mantissa::parse(text).map($name)
             }
 
             /// Plain decimal text rounded to `places` decimals, halves away from zero: for tables, not for orders.
             pub fn rounded(self, places: u32) -> String {
-                print_rounded(self.0, places)
+                self.0.rounded(places)
             }
 
             /// The larger of the difference and nothing.
             pub fn minus_or_zero(self, other: $name) -> $name {
-                $name((self.0 - other.0).max(0))
+                $name(self.0.minus_or_zero(other.0))
             }
 
             /// How far it is from zero.
             pub fn distance(self) -> $name {
-                $name(self.0.abs())
+                $name(self.0.distance())
             }
 
             /// The largest multiple of `tick` that is not above it (towards zero); itself when `tick` is not positive.
             pub fn floor_to_tick(self, tick: $name) -> $name {
-                if tick.0 <= 0 { self } else { $name(self.0 - self.0 % tick.0) }
+                $name(self.0.floor_to_tick(tick.0))
             }
 
             /// How many whole ticks it has; none when the tick or the amount is not positive.
             pub fn ticks(self, tick: $name) -> u128 {
-                if tick.0 <= 0 { 0 } else { (self.0.max(0) / tick.0).unsigned_abs() }
+                self.0.ticks(tick.0)
             }
 
             /// So many ticks; `None` above [`LIMIT`].
             pub fn of_ticks(count: u128, tick: $name) -> Option<$name> {
-                signed(tick.0.unsigned_abs().checked_mul(count)?, false).map($name)
+                Mantissa::of_ticks(count, tick.0).map($name)
             }
 
             /// The smallest multiple of `tick` that is not below it (away from zero).
             pub fn ceil_to_tick(self, tick: $name) -> $name {
-                let floor = self.floor_to_tick(tick);
-                match (floor == self, self.0 < 0) {
-                    (true, _) => self,
-                    (false, false) => $name(floor.0 + tick.0),
-                    (false, true) => $name(floor.0 - tick.0),
-                }
+                $name(self.0.ceil_to_tick(tick.0))
             }
         }
 
         impl core::ops::Add for $name {
             type Output = $name;
             fn add(self, other: $name) -> $name {
-                $name(self.0 + other.0)
+                $name(self.0.plus(other.0))
             }
         }
         impl core::ops::Sub for $name {
             type Output = $name;
             fn sub(self, other: $name) -> $name {
-                $name(self.0 - other.0)
+                $name(self.0.minus(other.0))
             }
         }
         impl core::ops::AddAssign for $name {
             fn add_assign(&mut self, other: $name) {
-                self.0 += other.0;
+                self.0 = self.0.plus(other.0);
             }
         }
         impl core::ops::SubAssign for $name {
             fn sub_assign(&mut self, other: $name) {
-                self.0 -= other.0;
+                self.0 = self.0.minus(other.0);
             }
         }
         impl core::iter::Sum for $name {
@@ -190,12 +109,12 @@ macro_rules! amount {
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                print(self.0, f)
+                fmt::Display::fmt(&self.0, f)
             }
         }
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                print(self.0, f)
+                fmt::Display::fmt(&self.0, f)
             }
         }
     };
@@ -221,29 +140,29 @@ amount! {
 impl Price {
     /// Value of `quantity` at this price, towards zero; `None` when it is above [`LIMIT`].
     pub fn value_of(self, quantity: Quantity) -> Option<Value> {
-        multiply(self.0, quantity.0, false).map(Value)
+        self.0.times(quantity.0, false).map(Value)
     }
 
     /// Value of `quantity` at this price, away from zero; `None` when it is above [`LIMIT`].
     pub fn value_of_up(self, quantity: Quantity) -> Option<Value> {
-        multiply(self.0, quantity.0, true).map(Value)
+        self.0.times(quantity.0, true).map(Value)
     }
 
     /// How much `value` buys at this price, towards zero; `None` for a price of zero or a result above [`LIMIT`].
     pub fn quantity_for(self, value: Value) -> Option<Quantity> {
-        divide(value.0, self.0).map(Quantity)
+        value.0.divided_by(self.0).map(Quantity)
     }
 
     /// Half way between bid and ask, towards zero in the 18th decimal.
     pub fn middle(bid: Price, ask: Price) -> Price {
-        Price((bid.0 + ask.0) / 2)
+        Price(bid.0.plus(ask.0).over(2))
     }
 }
 
 impl Quantity {
     /// `percent` of it, towards zero.
     pub fn percent(self, percent: Percent) -> Option<Quantity> {
-        multiply(self.0, percent.0, false).map(|mantissa| Quantity(mantissa / 100))
+        self.0.times(percent.0, false).map(|hundredfold| Quantity(hundredfold.over(100)))
     }
 
     /// An amount of the quote currency seen as a balance becomes a value, one for one.
@@ -260,39 +179,38 @@ impl Value {
 
     /// `percent` of it, towards zero. For whole mantissas `v > total.percent(p)` is exactly `v > total * p / 100`.
     pub fn percent(self, percent: Percent) -> Option<Value> {
-        multiply(self.0, percent.0, false).map(|mantissa| Value(mantissa / 100))
+        self.0.times(percent.0, false).map(|hundredfold| Value(hundredfold.over(100)))
     }
 
     /// `percent` of it, away from zero. For whole mantissas `v < total.percent_up(p)` is exactly `v < total * p / 100`.
     pub fn percent_up(self, percent: Percent) -> Option<Value> {
-        let mantissa = multiply(self.0, percent.0, true)?;
-        Some(Value(mantissa / 100 + (mantissa % 100).signum()))
+        self.0.times(percent.0, true).map(|hundredfold| Value(hundredfold.over_up(100)))
     }
 
     /// What is left after costs of `percent` were added on top: `self * 100 / (100 + percent)`, towards zero.
     pub fn without_cost(self, percent: Percent) -> Option<Value> {
-        divide(self.0, UNIT + percent.0 / 100).map(Value)
+        self.0.divided_by(Mantissa::of(UNIT).plus(percent.0.over(100))).map(Value)
     }
 
     /// The least that must be sold so that it remains after costs of `percent` (rounded up) were taken off. `None` when the cost is
     /// 100 percent or more.
     pub fn with_cost(self, percent: Percent) -> Option<Value> {
-        let left = UNIT - percent.0 / 100;
-        if left <= 0 {
+        let left = Mantissa::of(UNIT).minus(percent.0.over(100));
+        if left <= Mantissa::of(0) {
             return None;
         }
         // Both roundings together take less than two units of the 18th decimal times 100 / (100 - percent).
-        let mut sold = Value(divide(self.0, left)?);
+        let mut sold = Value(self.0.divided_by(left)?);
         for _ in 0..2 {
             let lack = self.minus_or_zero(sold - sold.percent_up(percent)?);
-            sold += Value(divide(lack.0, left)? + i128::from(lack.0 > 0));
+            sold += Value(lack.0.divided_by(left)?.plus(Mantissa::of(i128::from(lack > Value::ZERO))));
         }
         Some(sold)
     }
 
     /// Its part of an amount, towards zero: the remainder stays with the caller.
     pub fn share(self, share: Share) -> Value {
-        let magnitude = self.0.unsigned_abs();
+        let magnitude = self.0.get().unsigned_abs();
         let bits = share.0.to_bits();
         // magnitude * bits / 2^127 with both split at 64 bits, so that no product leaves u128.
         let (mh, ml) = (magnitude >> 64, magnitude & u128::from(u64::MAX));
@@ -303,37 +221,37 @@ impl Value {
         let high = mh * bh + (middle >> 64) + (cross >> 64);
         let product = (high << 1) + ((cross & u128::from(u64::MAX)) >> 63);
         let value = i128::try_from(product).unwrap_or(i128::MAX);
-        Value(if self.0 < 0 { -value } else { value })
+        Value(Mantissa::of(if self < Value::ZERO { -value } else { value }))
     }
 
     /// Half of it, towards zero.
     pub fn half(self) -> Value {
-        Value(self.0 / 2)
+        Value(self.0.over(2))
     }
 
     /// One of `parts` equal pieces, towards zero; itself for one or no part.
     pub fn split(self, parts: u32) -> Value {
-        Value(self.0 / i128::from(parts.max(1)))
+        Value(self.0.over(parts.max(1)))
     }
 }
 
 impl Percent {
     /// One hundred.
-    pub const HUNDRED: Percent = Percent(100 * UNIT);
+    pub const HUNDRED: Percent = Percent(Mantissa::of(100 * UNIT));
 
     /// Half of it, towards zero.
     pub fn half(self) -> Percent {
-        Percent(self.0 / 2)
+        Percent(self.0.over(2))
     }
 
     /// `part` percent of it, towards zero: 20 percent of 10 percent are 2 percent.
     pub fn of(self, part: Percent) -> Percent {
-        Percent(multiply(self.0, part.0, false).unwrap_or(0) / 100)
+        Percent(self.0.times(part.0, false).unwrap_or_default().over(100))
     }
 
     /// Whether `part` is more than this percentage of `whole`, exactly; also true when it cannot be computed.
     pub fn exceeded_by(self, part: Price, whole: Price) -> bool {
-        multiply(whole.0, self.0, false).is_none_or(|limit| part.0 > limit / 100)
+        whole.0.times(self.0, false).is_none_or(|limit| part.0 > limit.over(100))
     }
 }
 
@@ -344,10 +262,10 @@ pub struct Share(U1F127);
 impl Share {
     /// `part / whole`, towards zero; everything when `part` is at least `whole`.
     pub fn of(part: Value, whole: Value) -> Share {
-        if part.0 >= whole.0 || whole.0 <= 0 {
+        if part >= whole || whole <= Value::ZERO {
             return Share(U1F127::ONE);
         }
-        let (mut rest, whole) = (part.0.max(0).unsigned_abs(), whole.0.unsigned_abs());
+        let (mut rest, whole) = (part.0.get().max(0).unsigned_abs(), whole.0.get().unsigned_abs());
         let mut bits: u128 = 0;
         for _ in 0..127 {
             rest <<= 1;
@@ -368,20 +286,22 @@ pub struct Weight(I64F64);
 impl Weight {
     /// `part / whole`, towards zero; zero when there is nothing at all.
     pub fn of(part: Value, whole: Value) -> Weight {
-        let (mut part, mut whole) = (part.0, whole.0);
+        let (mut part, mut whole) = (part.0.get(), whole.0.get());
         // 62 bits of each are more than a fraction of 64 bits shown with six digits can tell apart.
+        let half = |number: i128| (number + i128::from(number < 0)) >> 1;
         while whole >= 1 << 62 || part.abs() >= 1 << 62 {
-            (part, whole) = (part / 2, whole / 2);
+            (part, whole) = (half(part), half(whole));
         }
         if whole <= 0 {
             return Weight::default();
         }
-        Weight(I64F64::from_bits((part << 64) / whole))
+        let (bits, _) = div_rem(part.unsigned_abs() << 64, whole.unsigned_abs());
+        Weight(I64F64::from_bits(if part < 0 { -bits.cast_signed() } else { bits.cast_signed() }))
     }
 
     /// The fraction that a percentage stands for, towards zero in the 64th bit.
     pub fn from_percent(percent: Percent) -> Weight {
-        Weight::of(Value(percent.0), Value(100 * UNIT))
+        Weight::of(Value(percent.0), Value(Percent::HUNDRED.0))
     }
 
     /// Rounded to a percentage of `places` decimals (at most 6), halves away from zero.
@@ -389,7 +309,7 @@ impl Weight {
         // 2^64 steps of a fraction, times 10^8, fit i128; the mantissa is then percent at 6 decimals.
         let scaled = self.0.to_bits().saturating_mul(100_000_000);
         let half = if scaled < 0 { -(1_i128 << 63) } else { 1_i128 << 63 };
-        print_rounded(scaled.saturating_add(half) / (1_i128 << 64) * 1_000_000_000_000, places.min(6))
+        Mantissa::of(scaled.saturating_add(half) / (1_i128 << 64) * 1_000_000_000_000).rounded(places.min(6))
     }
 }
 

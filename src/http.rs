@@ -9,6 +9,7 @@
 use crate::clock::{Clock, http_date};
 use crate::exchange::Millis;
 use crate::log::Log;
+use crate::tls;
 use std::io::{self, Read};
 
 /// At most three requests a second: far below the exchange's documented limits, and the reason why they never matter.
@@ -45,8 +46,7 @@ pub struct Http<'a> {
 impl<'a> Http<'a> {
     /// A client for addresses below `base` (checked by [`base_url`]).
     pub fn new(clock: &'a dyn Clock, log: &'a Log<'a>, base: &str) -> Http<'a> {
-        // Without this rustls finds two providers of cryptography and panics; an error means it is installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::install();
         Http { clock, log, base: base.to_string(), last: None }
     }
 

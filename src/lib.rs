@@ -22,7 +22,7 @@
 //! | [`command`] | what each command does, and its exit code |
 //! | [`check`] | the doctor |
 //! | [`clock`], [`log`] | time and the log, passed in |
-//! | [`http`], [`json`] | the wire, with every limit |
+//! | [`http`], [`tls`], [`json`] | the wire, with every limit |
 //! | [`exchange`] | the trait; `crypto_com` and `paper` behind it |
 //! | [`output`] | tables and JSON |
 //!
@@ -48,3 +48,4 @@ pub mod plan;
 pub mod portfolio;
 pub mod schedule;
 pub mod store;
+pub mod tls;

@@ -3,7 +3,7 @@
 //! A sell is given as a quantity, rounded down to the quantity tick. A buy is given as an amount of the quote currency
 //! to spend (a notional), rounded down to the notional tick. An order below the minimum is never made.
 
-use crate::amount::{Price, Quantity, Value};
+use crate::amount::{Price, Quantity, Value, div_rem};
 
 /// A coin's or currency's name as the exchange writes it, such as `BTC`.
 pub type Coin = String;
@@ -169,11 +169,12 @@ fn pieces(ticks: u128, least: u128, most: u128) -> Vec<u128> {
     if ticks == 0 || ticks < least || most == 0 || most < least {
         return Vec::new();
     }
-    let count = ticks.div_ceil(most);
+    let (full, rest) = div_rem(ticks, most);
+    let count = full + u128::from(rest > 0);
     if count > u128::from(MOST_PARTS) {
         return Vec::new();
     }
-    let (size, larger) = (ticks / count, ticks % count);
+    let (size, larger) = div_rem(ticks, count);
     if size < least {
         return (1..count).map(|_| most).collect();
     }
