@@ -112,9 +112,9 @@ fn look(context: &Context<'_>, tell: Tell<'_>) {
         }
         (Err(failure), _) => tell("clock", 1, failure.to_string()),
     }
-    let missing: Vec<Coin> = coins.iter().filter(|coin| !listings.contains_key(*coin)).cloned().collect();
+    let missing: Vec<Coin> = coins.iter().filter(|coin| !listings.contains(coin)).cloned().collect();
     pairs(context, &mut *exchange, &missing, tell);
-    for market in listings.values().map(|listing| &listing.market).filter(|market| !market.tradable) {
+    for market in listings.iter().map(|(_, listing)| &listing.market).filter(|market| !market.tradable) {
         tell("pair", 1, format!("{} takes no orders now", market.symbol));
     }
     account(context, &mut *exchange, missing.is_empty(), tell);
@@ -153,7 +153,9 @@ fn pairs(context: &Context<'_>, exchange: &mut dyn Exchange, missing: &[Coin], t
         }
     };
     for coin in missing {
-        let other = others.get(coin).map(|quotes| quotes.join(", ")).unwrap_or_default();
+        let quotes: Vec<&str> =
+            others.iter().filter(|(base, _)| base == coin).map(|(_, quote)| quote.as_str()).collect();
+        let other = quotes.join(", ");
         let advice = match other.is_empty() {
             true => format!(
                 "{coin}_{quote} does not exist, nor {coin} against anything else; take {coin} out of the allocation"

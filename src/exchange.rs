@@ -10,7 +10,7 @@ pub mod signer;
 
 use crate::amount::{Percent, Quantity, Value};
 use crate::market::{Coin, Market, Order, Quote};
-use std::collections::BTreeMap;
+use crate::named::Named;
 
 /// Milliseconds since 1970 in UTC.
 pub type Millis = i64;
@@ -110,13 +110,13 @@ pub trait Exchange {
     ///
     /// # Errors
     /// Anything in [`Kind`]; lists are read as a whole or not at all.
-    fn listings(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Listing>, Error>;
+    fn listings(&mut self, coins: &[Coin]) -> Result<Named<Listing>, Error>;
 
-    /// The currencies that each of `coins` trades against, read anew: for advice about the config.
+    /// Each of `coins` with every currency that it trades against, one pair each, read anew: for advice about the config.
     ///
     /// # Errors
     /// Anything in [`Kind`].
-    fn quotes_of(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Vec<Coin>>, Error>;
+    fn quotes_of(&mut self, coins: &[Coin]) -> Result<Vec<(Coin, Coin)>, Error>;
 
     /// The whole account.
     ///

@@ -5,10 +5,12 @@
 //! handed on as the text that was written. [`rows`] reads a long list as a stream, one row in memory at a time.
 
 mod grammar;
+mod row;
 mod rows;
 mod write;
 
 pub use grammar::validate;
+pub use row::Row;
 pub use rows::{RowsError, rows};
 pub use write::{Object, list};
 

@@ -21,6 +21,7 @@
 //! | [`daemon`] | the sleep loop: starts a cycle as a process of its own |
 //! | [`command`] | what each command does, and its exit code |
 //! | [`check`] | the doctor |
+//! | [`named`] | values by name |
 //! | [`clock`], [`log`] | time and the log, passed in |
 //! | [`http`], [`tls`], [`json`] | the wire, with every limit |
 //! | [`exchange`] | the trait; `crypto_com` and `paper` behind it |
@@ -43,6 +44,7 @@ pub mod journal;
 pub mod json;
 pub mod log;
 pub mod market;
+pub mod named;
 pub mod output;
 pub mod plan;
 pub mod portfolio;

@@ -5,8 +5,8 @@ use crate::amount::{Percent, Price, Quantity, Value, Weight};
 use crate::config::Config;
 use crate::exchange::{Balance, Listing};
 use crate::market::{Bounds, Coin, Market, Quote};
+use crate::named::Named;
 use core::fmt;
-use std::collections::BTreeMap;
 
 /// A coin with its price, its rules and its target.
 #[derive(Clone)]
@@ -141,8 +141,8 @@ impl Portfolio {
     ///
     /// # Errors
     /// The first coin whose market, price or balance cannot be relied on.
-    pub fn new(config: &Config, balances: &[Balance], listings: &BTreeMap<Coin, Listing>) -> Result<Portfolio, Error> {
-        let mut held: BTreeMap<&str, &Balance> = BTreeMap::new();
+    pub fn new(config: &Config, balances: &[Balance], listings: &Named<Listing>) -> Result<Portfolio, Error> {
+        let mut held = Named::new();
         for balance in balances {
             check(balance)?;
             if held.insert(&balance.coin, balance).is_some() {
@@ -152,7 +152,7 @@ impl Portfolio {
         let source = Source { held, listings, max_spread: config.max_spread };
         let mut holdings = Vec::new();
         for (coin, target) in config.allocation.iter().filter(|(coin, _)| *coin != config.quote) {
-            if !listings.contains_key(coin) {
+            if !listings.contains(coin) {
                 return Err(Error::NoMarket(coin.clone(), config.quote.clone()));
             }
             holdings.push(source.holding(coin, *target)?);
@@ -160,7 +160,7 @@ impl Portfolio {
         let mut ignored = Vec::new();
         for balance in unlisted(config, balances) {
             let coin = &balance.coin;
-            let outcome = match (config.sell_unlisted, listings.contains_key(coin)) {
+            let outcome = match (config.sell_unlisted, listings.contains(coin)) {
                 (false, _) => Err("it is not in the allocation".to_string()),
                 (true, false) => Err(format!("it does not trade against {}", config.quote)),
                 (true, true) => source.holding(coin, Percent::ZERO).map_err(|error| error.to_string()),
@@ -197,8 +197,8 @@ fn check(balance: &Balance) -> Result<(), Error> {
 }
 
 struct Source<'a> {
-    held: BTreeMap<&'a str, &'a Balance>,
-    listings: &'a BTreeMap<Coin, Listing>,
+    held: Named<&'a Balance>,
+    listings: &'a Named<Listing>,
     max_spread: Percent,
 }
 

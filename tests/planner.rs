@@ -13,9 +13,9 @@ use rebalancer::amount::{Percent, Price, Quantity, Value};
 use rebalancer::config::{self, Config};
 use rebalancer::exchange::{Balance, Listing};
 use rebalancer::market::{Market, Quote, Size};
+use rebalancer::named::Named;
 use rebalancer::plan::{self, Plan, Rules};
 use rebalancer::portfolio::{self, Portfolio};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One account with its rules.
@@ -23,7 +23,7 @@ struct Case {
     config: Config,
     rules: Rules,
     balances: Vec<Balance>,
-    listings: BTreeMap<String, Listing>,
+    listings: Named<Listing>,
 }
 
 impl Case {
@@ -31,7 +31,7 @@ impl Case {
     /// when it is outside the allocation, what is held, and options: `price`, or `bid` and `ask`; `tick` of the
     /// quantity, `spend` tick of the money; `min` and `max` of an order; `locked`; `off` when its market is closed.
     fn read(coins: &str, rules: &str) -> Case {
-        let (mut allocation, mut balances, mut listings) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut allocation, mut balances, mut listings) = (Vec::new(), Vec::new(), Named::new());
         for line in coins.split(',') {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (coin, target, held) = (words[0], words[1], words[2]);
@@ -58,7 +58,7 @@ impl Case {
             };
             if coin != "USDT" {
                 let quote = Some(Quote { bid: side("bid"), ask: side("ask") });
-                listings.insert(coin.to_string(), Listing { market, quote });
+                listings.insert(coin, Listing { market, quote });
             }
         }
         let mut text = format!("{{\"allocation\": {{{}}}", allocation.join(", "));

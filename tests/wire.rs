@@ -19,7 +19,7 @@ use rebalancer::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, Orde
 use rebalancer::http::base_url;
 use rebalancer::log::Log;
 use rebalancer::market::{Order, Side, Size};
-use std::collections::BTreeMap;
+use rebalancer::named::Named;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -623,7 +623,7 @@ fn an_order_of_another_id_or_without_its_fills_is_an_error() {
     }
 }
 
-fn listings(url: &str, coins: &[&str]) -> Result<BTreeMap<String, Listing>, Error> {
+fn listings(url: &str, coins: &[&str]) -> Result<Named<Listing>, Error> {
     client(url).listings(&coins.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
@@ -635,7 +635,11 @@ fn a_price_that_is_missing_is_no_quote_and_never_zero() {
     world.catalogue = 930;
     let exchange = exchange::Exchange::start(world);
     let listings = fine(listings(&exchange.url(), &["BTC", "ETH", "NOPE"]));
-    assert!(listings["BTC"].quote.is_none() && listings["ETH"].quote.is_none() && listings.len() == 2);
+    assert!(
+        listings.get("BTC").unwrap().quote.is_none()
+            && listings.get("ETH").unwrap().quote.is_none()
+            && listings.len() == 2
+    );
     for row in [
         r#"{"i":"BTC_USDT","b":"abc","k":"1"}"#,
         r#"{"i":"BTC_USDT","b":"1","k":"1e3"}"#,
@@ -659,15 +663,15 @@ fn odd_symbols_are_other_markets_and_the_tick_is_not_the_number_of_decimals() {
     let exchange = exchange::Exchange::start(world);
     let listings = fine(listings(&exchange.url(), &["BTC", "ETH", "SHIB", "XYZ", "USDT"]));
     let told: Vec<_> = listings
-        .values()
-        .map(|listing| (listing.market.symbol.as_str(), listing.market.quantity_tick.to_string()))
+        .iter()
+        .map(|(_, listing)| (listing.market.symbol.as_str(), listing.market.quantity_tick.to_string()))
         .collect();
     assert_eq!(
         told,
         [("BTC_USDT", "0.00001".into()), ("ETH_USDT", "0.0001".into()), ("SHIB_USDT", "10000".to_string())]
     );
-    assert_eq!(listings["BTC"].quote.unwrap().bid.to_string(), "62845.65");
-    assert!(listings["BTC"].market.tradable && !listings["ETH"].market.tradable);
+    assert_eq!(listings.get("BTC").unwrap().quote.unwrap().bid.to_string(), "62845.65");
+    assert!(listings.get("BTC").unwrap().market.tradable && !listings.get("ETH").unwrap().market.tradable);
 }
 
 #[test]

@@ -5,10 +5,10 @@
 
 use crate::amount::{Price, Quantity, Value};
 use crate::exchange::Millis;
-use crate::json::{Object, Reader};
+use crate::json::{Object, Row};
 use crate::market::{Coin, Market};
+use crate::named::Named;
 use crate::store;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Rules older than this are read again: ticks and minimums change by announcement, days ahead.
@@ -58,7 +58,7 @@ impl Instrument {
 }
 
 /// Coins with their instrument, or with the knowledge that they have none.
-pub type Instruments = BTreeMap<Coin, Option<Instrument>>;
+pub type Instruments = Named<Option<Instrument>>;
 
 /// The file.
 pub struct Cache {
@@ -77,27 +77,17 @@ impl Cache {
     pub fn load(&self, now: Millis) -> Option<Instruments> {
         let text = std::fs::read_to_string(&self.path).ok()?;
         let mut lines = text.lines();
-        let (mut at, mut subject, mut count) = (0, String::new(), 0);
-        Reader::new(store::unseal(lines.next()?)?)
-            .and_then(|mut reader| {
-                reader.object(&mut |reader, key| {
-                    let value = reader.scalar()?.unwrap_or_default();
-                    match key {
-                        "at" => at = value.parse().unwrap_or(0),
-                        "subject" => subject = value,
-                        "coins" => count = value.parse().unwrap_or(0),
-                        _ => {}
-                    }
-                    Ok(())
-                })
-            })
-            .ok()?;
-        let age = now.saturating_sub(at);
-        if subject != self.subject || !(-CLOCK_ERROR_MS..=MOST_AGE_MS).contains(&age) {
+        let head = Row::read(store::unseal(lines.next()?)?).ok()?;
+        let age = now.saturating_sub(head.get("at")?.parse().ok()?);
+        if head.get("subject") != Some(&self.subject) || !(-CLOCK_ERROR_MS..=MOST_AGE_MS).contains(&age) {
             return None;
         }
-        let coins = lines.map(|line| store::unseal(line).and_then(read_coin)).collect::<Option<Instruments>>()?;
-        (coins.len() == count).then_some(coins)
+        let mut coins = Instruments::new();
+        for line in lines {
+            let (coin, instrument) = read_coin(store::unseal(line)?)?;
+            coins.insert(&coin, instrument);
+        }
+        (head.get("coins") == Some(&coins.len().to_string())).then_some(coins)
     }
 
     /// Keeps rules. A failure is no error: they are read again next time.
@@ -107,7 +97,7 @@ impl Cache {
             .text("subject", &self.subject)
             .raw("coins", &coins.len().to_string());
         let mut text = store::seal(&head.end());
-        for (coin, instrument) in coins {
+        for (coin, instrument) in coins.iter() {
             text.push_str(&store::seal(&write_coin(coin, instrument.as_ref())));
         }
         let _ = store::replace(&self.path, &text);
@@ -135,28 +125,17 @@ fn write_coin(coin: &str, instrument: Option<&Instrument>) -> String {
 }
 
 fn read_coin(line: &str) -> Option<(Coin, Option<Instrument>)> {
-    let mut members: BTreeMap<String, String> = BTreeMap::new();
-    let mut tradable = false;
-    let mut reader = Reader::new(line).ok()?;
-    let read = reader.object(&mut |reader, key| {
-        if key == "tradable" {
-            tradable = reader.truth()? == Some(true);
-        } else if let Some(value) = reader.scalar()? {
-            members.insert(key.to_string(), value);
-        }
-        Ok(())
-    });
-    read.ok()?;
-    let coin = members.remove("coin")?;
-    let Some(symbol) = members.remove("symbol") else { return Some((coin, None)) };
-    let value = |key: &str| members.get(key).and_then(|text| Value::parse(text));
+    let row = Row::read(line).ok()?;
+    let coin = row.get("coin")?.to_string();
+    let Some(symbol) = row.get("symbol") else { return Some((coin, None)) };
+    let value = |key: &str| row.get(key).and_then(Value::parse);
     let instrument = Instrument {
-        symbol,
-        quantity_tick: Quantity::parse(members.get("quantity_tick")?)?,
+        symbol: symbol.to_string(),
+        quantity_tick: Quantity::parse(row.get("quantity_tick")?)?,
         notional_tick: value("notional_tick")?,
         min_usd: value("min_usd")?,
         max_usd: value("max_usd"),
-        tradable,
+        tradable: row.get("tradable") == Some("true"),
     };
     Some((coin, Some(instrument)))
 }

@@ -12,11 +12,11 @@ use crate::exchange::catalogue::{Cache, Instrument, Instruments};
 use crate::exchange::signer::Credentials;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
 use crate::http::{Failure, Http, Reply};
-use crate::json::{self, Object, RowsError};
+use crate::json::{self, Object, Row, RowsError};
 use crate::log::Log;
 use crate::market::{Coin, Order, Quote, Size};
-use shapes::{DOLLARS, MIN_USD, Row, judge, on_result, read_account, unreadable};
-use std::collections::BTreeMap;
+use crate::named::Named;
+use shapes::{DOLLARS, MIN_USD, judge, on_result, read_account, read_instrument, spot_base, unreadable};
 use std::path::PathBuf;
 
 /// The exchange refuses a nonce further than this from its clock (documented, code 40102).
@@ -196,13 +196,16 @@ impl<'a> CryptoCom<'a> {
 
     /// Reads the rules of `coins` from the two lists that hold them.
     fn read_instruments(&mut self, coins: &[Coin]) -> Result<Instruments, Error> {
-        let mut rules: Instruments = coins.iter().map(|coin| (coin.clone(), None)).collect();
+        let mut rules = Instruments::new();
+        for coin in coins {
+            rules.insert(coin, None);
+        }
         let quote = self.quote.clone();
         self.list("public/get-instruments", "data", &mut |row| {
             let row = Row::read(row)?;
-            let Some(coin) = row.spot_base(&quote).filter(|coin| rules.contains_key(*coin)) else { return Ok(()) };
-            let instrument = row.instrument().ok_or_else(|| format!("the rules of {coin} cannot be read"))?;
-            rules.insert(coin.to_string(), Some(instrument));
+            let Some(coin) = spot_base(&row, &quote).filter(|coin| rules.contains(coin)) else { return Ok(()) };
+            let instrument = read_instrument(&row).ok_or_else(|| format!("the rules of {coin} cannot be read"))?;
+            rules.insert(coin, Some(instrument));
             Ok(())
         })?;
         self.list("public/get-risk-parameters", RISK_LIST, &mut |row| {
@@ -226,7 +229,7 @@ impl<'a> CryptoCom<'a> {
 
     /// Makes sure that the rules of all `coins` are known: from memory, the cache file or the exchange.
     fn know(&mut self, coins: &[Coin]) -> Result<(), Error> {
-        let unknown = |rules: &Instruments| coins.iter().any(|coin| !rules.contains_key(coin));
+        let unknown = |rules: &Instruments| coins.iter().any(|coin| !rules.contains(coin));
         if unknown(&self.instruments) {
             self.instruments = self.cache.load(self.now()).unwrap_or_default();
         }
@@ -235,7 +238,7 @@ impl<'a> CryptoCom<'a> {
             match self.read_instruments(coins) {
                 Ok(rules) => {
                     // What is missing or halted may be back tomorrow: only what is there is kept.
-                    if rules.values().all(|rules| rules.as_ref().is_some_and(|rules| rules.tradable)) {
+                    if rules.iter().all(|(_, rules)| rules.as_ref().is_some_and(|rules| rules.tradable)) {
                         self.cache.save(self.now(), &rules);
                     }
                     self.instruments = rules;
@@ -247,8 +250,8 @@ impl<'a> CryptoCom<'a> {
     }
 
     /// Best bid and ask of every symbol in `wanted`, with one request for all.
-    fn read_quotes(&mut self, wanted: &[&str]) -> Result<BTreeMap<String, Quote>, Error> {
-        let mut quotes = BTreeMap::new();
+    fn read_quotes(&mut self, wanted: &[&str]) -> Result<Named<Quote>, Error> {
+        let mut quotes = Named::new();
         let mut newest = None;
         self.list("public/get-tickers", "data", &mut |row| {
             let row = Row::read(row)?;
@@ -259,7 +262,7 @@ impl<'a> CryptoCom<'a> {
                 Some(text) => Price::parse(text).map(Some).ok_or_else(|| format!("a price of {symbol} cannot be read")),
             };
             if let (Some(bid), Some(ask)) = (price("b")?, price("k")?) {
-                quotes.insert(symbol.to_string(), Quote { bid, ask });
+                quotes.insert(symbol, Quote { bid, ask });
             }
             Ok(())
         })?;
@@ -270,7 +273,7 @@ impl<'a> CryptoCom<'a> {
 }
 
 impl Exchange for CryptoCom<'_> {
-    fn listings(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Listing>, Error> {
+    fn listings(&mut self, coins: &[Coin]) -> Result<Named<Listing>, Error> {
         self.know(coins)?;
         let dollar_symbol = format!("{}_USD", self.quote);
         let rules: Vec<(Coin, Instrument)> =
@@ -297,27 +300,27 @@ impl Exchange for CryptoCom<'_> {
                 return Err(Error::new(Kind::Garbled, why));
             }
         };
-        let mut listings = BTreeMap::new();
+        let mut listings = Named::new();
         for (coin, rules) in rules {
             let market = rules.market(&coin, usd);
             let market = market
                 .ok_or_else(|| Error::new(Kind::Garbled, format!("the rules of {coin} are too large to count")))?;
             let quote = quotes.get(&rules.symbol).copied();
-            listings.insert(coin, Listing { market, quote });
+            listings.insert(&coin, Listing { market, quote });
         }
         Ok(listings)
     }
 
-    fn quotes_of(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Vec<Coin>>, Error> {
+    fn quotes_of(&mut self, coins: &[Coin]) -> Result<Vec<(Coin, Coin)>, Error> {
         let mut attempt = 0;
         loop {
-            let mut found: BTreeMap<Coin, Vec<Coin>> = BTreeMap::new();
+            let mut found = Vec::new();
             let read = self.list("public/get-instruments", "data", &mut |row| {
                 let row = Row::read(row)?;
                 if let (Some(base), Some(quote)) = (row.get("base_ccy"), row.get("quote_ccy"))
-                    && row.spot_base(quote).is_some_and(|coin| coins.iter().any(|wanted| wanted == coin))
+                    && spot_base(&row, quote).is_some_and(|coin| coins.iter().any(|wanted| wanted == coin))
                 {
-                    found.entry(base.to_string()).or_default().push(quote.to_string());
+                    found.push((base.to_string(), quote.to_string()));
                 }
                 Ok(())
             });
@@ -400,7 +403,7 @@ impl Exchange for CryptoCom<'_> {
             Err(error) if error.kind == Kind::NoSuchOrder => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut row = Row(Vec::new());
+        let mut row = Row::default();
         let read = on_result(&text, &mut |reader| {
             row = Row::from(reader)?;
             Ok(())
@@ -442,7 +445,7 @@ impl Exchange for CryptoCom<'_> {
 
     fn forget_markets(&mut self) {
         self.cache.forget();
-        self.instruments.clear();
+        self.instruments = Instruments::new();
     }
 
     fn may_trade(&mut self) -> Result<Option<bool>, Error> {

@@ -20,8 +20,8 @@ use crate::config::Config;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
 use crate::json::{self, Error as JsonError, Next, Object, Reader};
 use crate::market::{Coin, Market, Order, Quote, Size};
+use crate::named::Named;
 use crate::store;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The account's file in the state directory.
@@ -55,9 +55,9 @@ struct Priced {
 
 #[derive(Clone, Default)]
 struct Account {
-    balances: BTreeMap<Coin, Quantity>,
+    balances: Named<Quantity>,
     /// `None`: live.
-    prices: Option<BTreeMap<Coin, Priced>>,
+    prices: Option<Named<Priced>>,
     fee: Percent,
     orders: Vec<(String, OrderState)>,
 }
@@ -72,7 +72,7 @@ pub struct Paper<'a> {
     account: Account,
     /// The real exchange, for live prices.
     live: Option<Box<dyn Exchange + 'a>>,
-    listings: BTreeMap<Coin, Listing>,
+    listings: Named<Listing>,
 }
 
 impl<'a> Paper<'a> {
@@ -110,7 +110,7 @@ impl<'a> Paper<'a> {
         let live = account.prices.is_none().then(live);
         let allocation = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned();
         let (quote, allocation) = (config.quote.clone(), allocation.collect());
-        let paper = Paper { clock, path, quote, allocation, account, live, listings: BTreeMap::new() };
+        let paper = Paper { clock, path, quote, allocation, account, live, listings: Named::new() };
         Ok((paper, created))
     }
 
@@ -159,8 +159,8 @@ impl<'a> Paper<'a> {
                 (quantity, value, coins + bought, cash - value.as_quantity())
             }
         };
-        account.balances.insert(order.coin.clone(), coins);
-        account.balances.insert(self.quote.clone(), cash);
+        account.balances.insert(&order.coin, coins);
+        account.balances.insert(&self.quote, cash);
         let number = account.orders.len() + 1;
         let state = OrderState {
             order_id: format!("paper-{}-{number}", self.clock.now()),
@@ -174,12 +174,20 @@ impl<'a> Paper<'a> {
 }
 
 impl Exchange for Paper<'_> {
-    fn listings(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Listing>, Error> {
+    fn listings(&mut self, coins: &[Coin]) -> Result<Named<Listing>, Error> {
         self.listings = match &mut self.live {
             Some(live) => live.listings(coins)?,
-            None => coins.iter().filter_map(|coin| Some((coin.clone(), self.listing(coin)?))).collect(),
+            None => {
+                let mut listings = Named::new();
+                for coin in coins {
+                    if let Some(listing) = self.listing(coin) {
+                        listings.insert(coin, listing);
+                    }
+                }
+                listings
+            }
         };
-        let priced = |coin: &&Coin| !self.listings.contains_key(*coin);
+        let priced = |coin: &&Coin| !self.listings.contains(coin);
         if let (None, Some(coin)) = (&self.live, self.allocation.iter().find(priced)) {
             let why = format!("{}: there is no price for {coin}; add one under \"prices\"", self.path.display());
             return Err(Error::new(Kind::Refused, why));
@@ -187,10 +195,10 @@ impl Exchange for Paper<'_> {
         Ok(self.listings.clone())
     }
 
-    fn quotes_of(&mut self, coins: &[Coin]) -> Result<BTreeMap<Coin, Vec<Coin>>, Error> {
+    fn quotes_of(&mut self, coins: &[Coin]) -> Result<Vec<(Coin, Coin)>, Error> {
         let quote = self.quote.clone();
         let found = self.listings(coins)?;
-        Ok(found.into_keys().map(|coin| (coin, vec![quote.clone()])).collect())
+        Ok(found.iter().map(|(coin, _)| (coin.clone(), quote.clone())).collect())
     }
 
     fn balances(&mut self) -> Result<Vec<Balance>, Error> {
@@ -253,7 +261,7 @@ fn demo(config: &Config) -> (Account, Vec<Coin>) {
     let coins: Vec<&Coin> =
         config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).collect();
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };
-    let (mut prices, mut made_up) = (BTreeMap::new(), Vec::new());
+    let (mut prices, mut made_up) = (Named::new(), Vec::new());
     let shares = coins.len() * (coins.len() + 1) / 2;
     for (at, coin) in coins.iter().enumerate() {
         let known = DEMO.iter().find(|(name, ..)| name == coin);
@@ -267,10 +275,10 @@ fn demo(config: &Config) -> (Account, Vec<Coin>) {
         let parts = u32::try_from(shares).unwrap_or(1);
         let value: Value = (at..coins.len()).map(|_| Value::parse("9000").unwrap_or_default().split(parts)).sum();
         let quantity = quote.middle().quantity_for(value).unwrap_or_default().floor_to_tick(tick);
-        account.balances.insert((*coin).clone(), quantity);
-        prices.insert((*coin).clone(), Priced { quote, tick });
+        account.balances.insert(coin, quantity);
+        prices.insert(coin, Priced { quote, tick });
     }
-    account.balances.insert(config.quote.clone(), Quantity::parse("1000").unwrap_or_default());
+    account.balances.insert(&config.quote, Quantity::parse("1000").unwrap_or_default());
     account.prices = Some(prices);
     (account, made_up)
 }
@@ -301,7 +309,7 @@ fn read(text: &str) -> Result<Account, JsonError> {
                 balances = true;
                 reader.object(&mut |reader, coin| {
                     let amount = amount(reader, coin, Quantity::parse)?;
-                    match account.balances.insert(coin.to_string(), amount) {
+                    match account.balances.insert(coin, amount) {
                         None => Ok(()),
                         Some(_) => Err(reader.error(format!("balances: {coin} is repeated"))),
                     }
@@ -317,8 +325,8 @@ fn read(text: &str) -> Result<Account, JsonError> {
             }
             "prices" => {
                 prices = true;
-                let mut all = BTreeMap::new();
-                reader.object(&mut |reader, coin| match all.insert(coin.to_string(), read_price(reader, coin)?) {
+                let mut all = Named::new();
+                reader.object(&mut |reader, coin| match all.insert(coin, read_price(reader, coin)?) {
                     None => Ok(()),
                     Some(_) => Err(reader.error(format!("prices: {coin} is repeated"))),
                 })?;

@@ -306,7 +306,7 @@ proptest! {
         // Prices of all 18 decimals: the value of a quantity on the tick is rounded, and must still lead back to it.
         let price = Price::parse(&decimal(price + 1_000_000_000_000, 18)).unwrap();
         let case = Case::read("A 100 0 tick=0.01", "");
-        let market = &case.listings["A"].market;
+        let market = &case.listings.get("A").unwrap().market;
         let worth = |ticks: i128| price.value_of(Quantity::parse(&decimal(ticks, 2)).unwrap()).unwrap();
         let value = match off {
             -1 => worth(ticks).minus_or_zero(Value::parse("0.000000000000000001").unwrap()),

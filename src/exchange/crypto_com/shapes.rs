@@ -3,58 +3,32 @@
 use crate::amount::{Quantity, Value};
 use crate::exchange::catalogue::Instrument;
 use crate::exchange::{Balance, Error, Kind};
-use crate::json::{Error as JsonError, Next, Reader};
+use crate::json::{Error as JsonError, Reader, Row};
 
 /// The venue's help page: one dollar for every spot pair where the risk parameters name no minimum.
 pub(super) const MIN_USD: Value = Value::ONE;
 /// Currencies that the venue counts as a dollar where it names no price for them.
 pub(super) const DOLLARS: [&str; 4] = ["USD", "USDT", "USDC", "PYUSD"];
 
-/// The members of one object that are texts, numbers or truth values, by name.
-pub(super) struct Row(pub(super) Vec<(String, String)>);
+/// The coin of a spot instrument against `quote` that has the usual name; others (`SHIB_BTC@OEX_HK`) are other markets.
+pub(super) fn spot_base<'a>(row: &'a Row, quote: &str) -> Option<&'a str> {
+    let base = row.get("base_ccy").filter(|_| row.get("inst_type") == Some("CCY_PAIR"))?;
+    let (symbol_base, symbol_quote) = row.get("symbol")?.split_once('_')?;
+    (row.get("quote_ccy") == Some(quote) && symbol_quote == quote && symbol_base == base).then_some(base)
+}
 
-impl Row {
-    pub(super) fn read(text: &str) -> Result<Row, String> {
-        Reader::new(text).and_then(|mut reader| Row::from(&mut reader)).map_err(|error| error.message)
-    }
-
-    pub(super) fn from(reader: &mut Reader<'_>) -> Result<Row, JsonError> {
-        let mut row = Row(Vec::new());
-        reader.object(&mut |reader, key| {
-            let value = match reader.next() {
-                Next::Word => reader.truth()?.map(|truth| truth.to_string()),
-                _ => reader.scalar()?,
-            };
-            row.0.extend(value.map(|value| (key.to_string(), value)));
-            Ok(())
-        })?;
-        Ok(row)
-    }
-
-    /// A member's text; the last one when it is repeated, as with the venue's own libraries. Null is absent.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
-
-    /// The coin of a spot instrument against `quote` that has the usual name; others (`SHIB_BTC@OEX_HK`) are other markets.
-    pub(super) fn spot_base(&self, quote: &str) -> Option<&str> {
-        let base = self.get("base_ccy").filter(|_| self.get("inst_type") == Some("CCY_PAIR"))?;
-        let (symbol_base, symbol_quote) = self.get("symbol")?.split_once('_')?;
-        (self.get("quote_ccy") == Some(quote) && symbol_quote == quote && symbol_base == base).then_some(base)
-    }
-
-    pub(super) fn instrument(&self) -> Option<Instrument> {
-        let quantity_tick = Quantity::parse(self.get("qty_tick_size")?).filter(|tick| *tick > Quantity::ZERO)?;
-        let price_tick = Value::parse(self.get("price_tick_size")?).filter(|tick| *tick > Value::ZERO)?;
-        Some(Instrument {
-            symbol: self.get("symbol")?.to_string(),
-            quantity_tick,
-            notional_tick: notional_tick(self.get("quote_ccy")?, price_tick),
-            min_usd: MIN_USD,
-            max_usd: None,
-            tradable: self.get("tradable") == Some("true"),
-        })
-    }
+/// A row of the list of instruments; its minimum and maximum are in another list.
+pub(super) fn read_instrument(row: &Row) -> Option<Instrument> {
+    let quantity_tick = Quantity::parse(row.get("qty_tick_size")?).filter(|tick| *tick > Quantity::ZERO)?;
+    let price_tick = Value::parse(row.get("price_tick_size")?).filter(|tick| *tick > Value::ZERO)?;
+    Some(Instrument {
+        symbol: row.get("symbol")?.to_string(),
+        quantity_tick,
+        notional_tick: notional_tick(row.get("quote_ccy")?, price_tick),
+        min_usd: MIN_USD,
+        max_usd: None,
+        tradable: row.get("tradable") == Some("true"),
+    })
 }
 
 /// The venue names no tick for notionals. Recorded ones had the price's decimals; cents (for a dollar) are never finer than that

@@ -1,0 +1,39 @@
+//! One object of plain members, such as a row of a list.
+
+use super::{Error, Next, Reader};
+
+/// The members of one object that are texts, numbers or truth values, by name.
+#[derive(Default)]
+pub struct Row(Vec<(String, String)>);
+
+impl Row {
+    /// Reads a text that is one object; members of other kinds are passed over.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read(text: &str) -> Result<Row, String> {
+        Reader::new(text).and_then(|mut reader| Row::from(&mut reader)).map_err(|error| error.message)
+    }
+
+    /// Reads the object that comes next.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn from(reader: &mut Reader<'_>) -> Result<Row, Error> {
+        let mut row = Row::default();
+        reader.object(&mut |reader, key| {
+            let value = match reader.next() {
+                Next::Word => reader.truth()?.map(|truth| truth.to_string()),
+                _ => reader.scalar()?,
+            };
+            row.0.extend(value.map(|value| (key.to_string(), value)));
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
+    /// A member's text; the last one when it is repeated, as with the venue's own libraries. Null is absent.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
