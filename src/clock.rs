@@ -109,18 +109,20 @@ pub fn span(ms: Millis) -> String {
 /// Reads an HTTP date in its one current form, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, IMF-fixdate).
 pub fn http_date(text: &str) -> Option<Millis> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_, date) = text.trim().split_once(", ")?;
-    let words: Vec<&str> = date.split(' ').collect();
-    let [day, month, year, time, "GMT"] = words.as_slice() else { return None };
-    let number = |text: &str, low: i64, high: i64| {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|n: &i64| digits && (low..=high).contains(n))
+    // Every part has its fixed place and width.
+    let text = text.trim();
+    let number = |at: usize, width: usize, low: i64, high: i64| {
+        let part = text.get(at..at + width)?;
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse().ok().filter(|n: &i64| digits && (low..=high).contains(n))
     };
-    let month = MONTHS.iter().position(|name| name == month)?;
-    let (day, year) = (number(day, 1, 31)?, number(year, 1970, 9999)?);
-    let (hour, rest) = time.split_once(':')?;
-    let (minute, second) = rest.split_once(':')?;
-    let (hour, minute, second) = (number(hour, 0, 23)?, number(minute, 0, 59)?, number(second, 0, 60)?);
+    let frame = [(3, ", "), (7, " "), (11, " "), (16, " "), (19, ":"), (22, ":"), (25, " GMT")];
+    if text.len() != 29 || !frame.iter().all(|(at, part)| text.get(*at..).is_some_and(|rest| rest.starts_with(part))) {
+        return None;
+    }
+    let month = MONTHS.iter().position(|name| Some(*name) == text.get(8..11))?;
+    let (day, year) = (number(5, 2, 1, 31)?, number(12, 4, 1970, 9999)?);
+    let (hour, minute, second) = (number(17, 2, 0, 23)?, number(20, 2, 0, 59)?, number(23, 2, 0, 60)?);
     let month = i64::try_from(month).ok()? + 1;
     let days = days_from_date(year, month, day);
     if date_from_days(days) != (year, month, day) {

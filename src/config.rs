@@ -9,6 +9,7 @@ use crate::http;
 use crate::json::{Error as JsonError, Next, Reader};
 use crate::market::Coin;
 use crate::schedule::{self, Schedule};
+use crate::text;
 use core::fmt;
 use std::path::{Path, PathBuf};
 
@@ -91,7 +92,7 @@ impl fmt::Display for Error {
 
 /// The address of the exchange that `check`'s facts were collected for.
 pub const BASE_URL: &str = "https://api.crypto.com/exchange/v1";
-const MOST_BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: usize = 1024 * 1024;
 const MOST_COINS: usize = 1000;
 
 impl Config {
@@ -100,7 +101,7 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, with file, line, key and what is allowed.
     pub fn load(path: &Path, paper: bool) -> Result<Config, Error> {
-        let text = read(path).map_err(|error| match error.kind() {
+        let text = text::file(path, MOST_BYTES).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error(format!(
                 "{}: there is no such file; write one with coin and percent, for example {{\"BTC\": 50, \"ETH\": 50}}",
                 path.display()
@@ -170,7 +171,8 @@ impl Config {
                 mode & 0o777
             )));
         }
-        let text = read(&path).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
+        let text =
+            text::file(&path, MOST_BYTES).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
         let (mut key, mut secret) = (None, None);
         let read = Reader::new(&text).and_then(|mut reader| {
             reader.object(&mut |reader, name| {
@@ -190,18 +192,6 @@ impl Config {
             (Some(key), Some(secret)) => Ok((key, secret)),
             _ => Err(Error(format!("{name}: it must hold {{\"api_key\": \"...\", \"api_secret\": \"...\"}}"))),
         }
-    }
-}
-
-/// A file of at most a megabyte.
-fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let file = std::fs::File::open(path)?;
-    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
-    match u64::try_from(text.len()) {
-        Ok(length) if length <= MOST_BYTES => Ok(text),
-        _ => Err(std::io::Error::other("it is larger than a megabyte")),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::portfolio::{self, Portfolio};
 use crate::store;
 use core::fmt;
 use order::{FOLLOW_MS, never_placed};
+use std::rc::Rc;
 
 /// A cycle trades, looks whether everything is inside its band, and trades what is left over: fees and rounding leave a
 /// little, and with narrow bands a little is too much. Each pass trades a small part of the one before.
@@ -131,15 +132,15 @@ impl Report {
 #[derive(Default)]
 pub struct Report {
     /// The portfolio before.
-    pub before: Option<Portfolio>,
+    pub before: Option<Rc<Portfolio>>,
     /// What was planned.
-    pub plan: Option<Plan>,
+    pub plan: Option<Rc<Plan>>,
     /// What was sent.
     pub placed: Vec<Placed>,
     /// Buys that were left out because the sells brought too little.
     pub dropped: Vec<String>,
     /// The portfolio after, when orders were sent.
-    pub after: Option<Portfolio>,
+    pub after: Option<Rc<Portfolio>>,
 }
 
 /// Balances, rules and prices become a portfolio: the same reading for every command.
@@ -215,14 +216,14 @@ impl Cycle<'_> {
         };
         let resume = self.journal.state.traded();
         for pass in 0..=PASSES {
-            let portfolio = portfolio_of(self.exchange, self.config, &balances)?;
+            let portfolio = Rc::new(portfolio_of(self.exchange, self.config, &balances)?);
             check_clock(self.exchange, self.clock)?;
             let mut rules = Rules::new(self.config, self.exchange.fee(), self.force && pass == 0, resume);
             if pass > 0 && rules.method == Method::Full {
                 // Everything was sold and bought back just now.
                 rules.method = Method::Target;
             }
-            let plan = plan_for(&portfolio, &rules)?;
+            let plan = Rc::new(plan_for(&portfolio, &rules)?);
             self.announce(&portfolio, &plan, pass);
             match pass {
                 0 => (self.report.before, self.report.plan) = (Some(portfolio.clone()), Some(plan.clone())),
@@ -243,8 +244,8 @@ impl Cycle<'_> {
     fn trade(&mut self, plan: &Plan, portfolio: &Portfolio, balances: Vec<Balance>) -> Result<Vec<Balance>, Failure> {
         let look = 1 + self.journal.state.orders.last().map_or(0, |(intent, _)| intent.look);
         self.place_all(&plan.sells, &balances, look)?;
-        let (buys, balances) = self.affordable(plan, portfolio, balances, look)?;
-        self.place_all(&buys, &balances, look + 1)?;
+        let (cut, balances) = self.affordable(plan, portfolio, balances, look)?;
+        self.place_all(cut.as_ref().unwrap_or(&plan.buys), &balances, look + 1)?;
         self.settled(&self.expected_from_journal())
     }
 
@@ -324,16 +325,16 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// The buys of a plan, cut to the cash that is really there after the sells.
+    /// The buys of a plan, cut to the cash that is really there after the sells; nothing when it is enough for all of them.
     fn affordable(
         &mut self,
         plan: &Plan,
         portfolio: &Portfolio,
         before: Vec<Balance>,
-        look: u32,
-    ) -> Result<(Vec<Order>, Vec<Balance>), Failure> {
+        look: i64,
+    ) -> Result<(Option<Vec<Order>>, Vec<Balance>), Failure> {
         if plan.buys.is_empty() {
-            return Ok((plan.buys.clone(), before));
+            return Ok((None, before));
         }
         let sold = self
             .journal
@@ -350,7 +351,7 @@ impl Cycle<'_> {
         let funds = spendable.without_cost(self.exchange.fee()).unwrap_or(Value::ZERO);
         let wanted: Value = plan.buys.iter().map(|buy| buy.value).sum();
         if wanted <= funds {
-            return Ok((plan.buys.clone(), balances));
+            return Ok((None, balances));
         }
         self.log.detail(&format!(
             "buys are cut from {} to {} {}",
@@ -383,7 +384,7 @@ impl Cycle<'_> {
             }
             buys.extend(cut);
         }
-        Ok((buys, balances))
+        Ok((Some(buys), balances))
     }
 }
 

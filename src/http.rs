@@ -9,6 +9,7 @@
 use crate::clock::{Clock, http_date};
 use crate::exchange::Millis;
 use crate::log::Log;
+use crate::text;
 use crate::tls;
 use std::io::{self, Read};
 
@@ -90,7 +91,7 @@ impl<'a> Http<'a> {
         }
         let date = reply.header("date").and_then(http_date);
         let announced = if reply.header("transfer-encoding").is_some() { None } else { reply.header("content-length") };
-        let expected = announced.and_then(|length| length.trim().parse().ok());
+        let expected = announced.and_then(|length| length.trim().parse::<i64>().ok());
         // Taken as of the reply's end: at most a second and the way back behind, never ahead.
         let date = date.map(|date| (date, end));
         Ok(Reply { status, date, body: Body { reply, seen: 0, expected, most_bytes } })
@@ -105,7 +106,7 @@ impl<'a> Http<'a> {
                         | io::ErrorKind::HostUnreachable
                         | io::ErrorKind::NetworkUnreachable
                 ),
-                io.to_string(),
+                tls::explain(io).unwrap_or_else(|| io.to_string()),
             ),
             minreq::Error::AddressNotFound => (true, error.to_string()),
             other => (false, other.to_string()),
@@ -129,7 +130,7 @@ impl Header for minreq::ResponseLazy {
 pub struct Body {
     reply: minreq::ResponseLazy,
     seen: usize,
-    expected: Option<usize>,
+    expected: Option<i64>,
     most_bytes: usize,
 }
 
@@ -139,9 +140,8 @@ impl Body {
     /// # Errors
     /// When it is short, too long, late or not UTF-8.
     pub fn text(mut self) -> Result<String, io::Error> {
-        let mut text = String::new();
-        self.read_to_string(&mut text)?;
-        Ok(text)
+        let most = self.most_bytes;
+        text::of(&mut self, most)
     }
 }
 
@@ -153,7 +153,7 @@ impl Read for Body {
             return Err(io::Error::other(format!("the body is larger than {} bytes", self.most_bytes)));
         }
         match self.expected {
-            Some(expected) if count == 0 && !buffer.is_empty() && self.seen != expected => {
+            Some(expected) if count == 0 && !buffer.is_empty() && i64::try_from(self.seen) != Ok(expected) => {
                 Err(io::Error::other(format!("the body ended after {} of {expected} bytes", self.seen)))
             }
             _ => Ok(count),
@@ -180,7 +180,7 @@ pub fn base_url(url: &str) -> Result<String, String> {
     let authority = rest.split('/').next().unwrap_or("");
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-    if host.is_empty() || !digits || port.parse::<u16>().map_or(true, |port| port == 0) {
+    if host.is_empty() || !digits || !port.parse::<i64>().is_ok_and(|port| (1..=65535).contains(&port)) {
         return bad("its host or port is missing or wrong");
     }
     let loopback = host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());

@@ -15,15 +15,18 @@
 
 use crate::amount::{Quantity, Value};
 use crate::exchange::{Millis, OrderState};
-use crate::json::{Object, Reader};
+use crate::json::{Object, Row};
 use crate::market::{Order, Side, Size};
 use crate::store::{self, Error};
+use crate::text;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A journal above this size is shortened when nothing in it is open.
 const MOST_BYTES: u64 = 128 * 1024;
+/// A larger file is not a journal: one with an open order is not shortened, but grows by some kilobytes a day at most.
+const MOST_READ_BYTES: usize = 64 * 1024 * 1024;
 /// Lines kept for the owner when the journal is shortened.
 const KEPT_LINES: usize = 100;
 
@@ -43,7 +46,7 @@ pub struct Intent {
     /// See `had`.
     pub cash: Quantity,
     /// Number of that look: intents with the same number belong together.
-    pub look: u32,
+    pub look: i64,
 }
 
 /// What was filled of an order whose end is known.
@@ -61,7 +64,7 @@ pub struct Fill {
 #[derive(Default)]
 pub struct State {
     salt: String,
-    next: u64,
+    next: i64,
     /// When the last good cycle ended, by the exchange's clock.
     pub last_run: Option<Millis>,
     /// Orders since the last good cycle, oldest first, with their fills where known.
@@ -93,32 +96,33 @@ impl State {
     }
 
     fn apply(&mut self, text: &str, first: bool) -> Option<()> {
-        let mut record = Record::read(text)?;
+        let record = Row::read(text).ok()?;
+        let number = |key: &str| record.get(key)?.parse::<i64>().ok().filter(|number| *number >= 0);
         if first {
-            let _ = record.take("journal").filter(|version| version == "1")?;
-            self.salt = record.take("salt")?;
-            self.next = record.take("next")?.parse().ok()?;
-            self.last_run = match record.take("last_run") {
-                Some(time) => Some(time.parse().ok()?),
+            record.get("journal").filter(|version| *version == "1")?;
+            self.salt = record.get("salt")?.to_string();
+            self.next = number("next")?;
+            self.last_run = match record.get("last_run") {
+                Some(_) => Some(number("last_run")?),
                 None => None,
             };
-            self.unfinished = record.take("unfinished").is_some();
-        } else if let Some(client_id) = record.take("order") {
-            let intent = record.intent(client_id)?;
-            self.next = record.take("number")?.parse::<u64>().ok()? + 1;
+            self.unfinished = record.get("unfinished").is_some();
+        } else if record.get("order").is_some() {
+            let intent = Intent::read(&record)?;
+            self.next = number("number")? + 1;
             // The same id again is the same order, sent once more.
             self.orders.retain(|(earlier, _)| earlier.client_id != intent.client_id);
             self.orders.push((intent, None));
-        } else if let Some(client_id) = record.take("done") {
+        } else if let Some(client_id) = record.get("done") {
             let fill = Fill {
-                quantity: Quantity::parse(&record.take("filled_quantity")?)?,
-                value: Value::parse(&record.take("filled_value")?)?,
-                at: record.take("at")?.parse().ok()?,
+                quantity: Quantity::parse(record.get("filled_quantity")?)?,
+                value: Value::parse(record.get("filled_value")?)?,
+                at: number("at")?,
             };
             let (_, known) = self.orders.iter_mut().find(|(intent, _)| intent.client_id == client_id)?;
             *known = Some(fill);
         } else {
-            self.last_run = Some(record.take("cycle")?.parse().ok()?);
+            self.last_run = Some(number("cycle")?);
             // A cycle cannot end well while an order is unknown.
             self.orders.clear();
             self.unfinished = false;
@@ -127,52 +131,26 @@ impl State {
     }
 }
 
-/// A flat JSON object, read for its members by name.
-struct Record(Vec<(String, String)>);
-
-impl Record {
-    fn read(text: &str) -> Option<Record> {
-        let mut members = Vec::new();
-        let mut reader = Reader::new(text).ok()?;
-        let read = reader.object(&mut |reader, key| {
-            if let Some(value) = reader.scalar()? {
-                members.push((key.to_string(), value));
-            }
-            Ok(())
-        });
-        read.ok().map(|()| Record(members))
-    }
-
-    fn take(&mut self, key: &str) -> Option<String> {
-        let at = self.0.iter().position(|(name, _)| name == key)?;
-        Some(self.0.swap_remove(at).1)
-    }
-
-    fn intent(&mut self, client_id: String) -> Option<Intent> {
-        let side = match self.take("side")?.as_str() {
-            "BUY" => Side::Buy,
-            "SELL" => Side::Sell,
+impl Intent {
+    fn read(record: &Row) -> Option<Intent> {
+        let text = |key: &str| record.get(key).map(str::to_string);
+        let number = |key: &str| record.get(key)?.parse::<i64>().ok().filter(|number| *number >= 0);
+        let quantity = |key: &str| Quantity::parse(record.get(key)?);
+        let value = |key: &str| Value::parse(record.get(key)?);
+        let (side, size) = match record.get("side")? {
+            "BUY" => (Side::Buy, Size::Notional(value("notional")?)),
+            "SELL" => (Side::Sell, Size::Quantity(quantity("quantity")?)),
             _ => return None,
         };
-        let size = match side {
-            Side::Sell => Size::Quantity(Quantity::parse(&self.take("quantity")?)?),
-            Side::Buy => Size::Notional(Value::parse(&self.take("notional")?)?),
-        };
-        let order = Order {
-            symbol: self.take("symbol")?,
-            coin: self.take("coin")?,
-            side,
-            size,
-            value: Value::parse(&self.take("value")?)?,
-        };
+        let order = Order { symbol: text("symbol")?, coin: text("coin")?, side, size, value: value("value")? };
         Some(Intent {
-            client_id,
+            client_id: text("order")?,
             order,
-            at: self.take("at")?.parse().ok()?,
-            expires: self.take("expires")?.parse().ok()?,
-            had: Quantity::parse(&self.take("had")?)?,
-            cash: Quantity::parse(&self.take("cash")?)?,
-            look: self.take("look")?.parse().ok()?,
+            at: number("at")?,
+            expires: number("expires")?,
+            had: quantity("had")?,
+            cash: quantity("cash")?,
+            look: number("look")?,
         })
     }
 }
@@ -228,7 +206,7 @@ pub fn peek(path: &Path) -> Result<State, Error> {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match std::fs::read(path) {
+    match File::open(path).and_then(|mut file| text::bytes(&mut file, MOST_READ_BYTES)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::new("read", path, error)),

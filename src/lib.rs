@@ -21,7 +21,7 @@
 //! | [`daemon`] | the sleep loop: starts a cycle as a process of its own |
 //! | [`command`] | what each command does, and its exit code |
 //! | [`check`] | the doctor |
-//! | [`named`] | values by name |
+//! | [`named`], [`text`] | values by name; whole texts with a limit |
 //! | [`clock`], [`log`] | time and the log, passed in |
 //! | [`http`], [`tls`], [`json`] | the wire, with every limit |
 //! | [`exchange`] | the trait; `crypto_com` and `paper` behind it |
@@ -50,4 +50,5 @@ pub mod plan;
 pub mod portfolio;
 pub mod schedule;
 pub mod store;
+pub mod text;
 pub mod tls;

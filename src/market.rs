@@ -138,11 +138,10 @@ impl Market {
             Some(max) => Some(self.quantity_worth(max, price).ticks(tick)),
         };
         let (Some(least), Some(most)) = (least, most) else { return Vec::new() };
-        let sell = |count| {
+        pieces(quantity.ticks(tick), least, most, &mut |count| {
             let quantity = Quantity::of_ticks(count, tick)?;
             Some(self.order(Side::Sell, Size::Quantity(quantity), price.value_of(quantity)?))
-        };
-        pieces(quantity.ticks(tick), least, most).into_iter().filter_map(sell).collect()
+        })
     }
 
     /// Orders that spend `value` of the quote currency (rounded down to its tick) at about `price`. Larger orders than the
@@ -151,11 +150,10 @@ impl Market {
         let tick = self.notional_tick;
         let least = self.minimum(price, bounds).ceil_to_tick(tick).ticks(tick);
         let most = self.maximum(bounds).map_or(u128::MAX, |max| max.ticks(tick));
-        let buy = |count| {
+        pieces(value.ticks(tick), least, most, &mut |count| {
             let value = Value::of_ticks(count, tick)?;
             Some(self.order(Side::Buy, Size::Notional(value), value))
-        };
-        pieces(value.ticks(tick), least, most).into_iter().filter_map(buy).collect()
+        })
     }
 
     fn order(&self, side: Side, size: Size, value: Value) -> Order {
@@ -164,8 +162,9 @@ impl Market {
 }
 
 /// Splits so many ticks into as few equal pieces as `most` allows, none below `least`. When equal pieces would be too small, as many
-/// as possible have `most`, and the rest, which is too small for an order, is left out. Empty above [`MOST_PARTS`] pieces.
-fn pieces(ticks: u128, least: u128, most: u128) -> Vec<u128> {
+/// as possible have `most`, and the rest, which is too small for an order, is left out. Empty above [`MOST_PARTS`] pieces. `order`
+/// makes an order of a number of ticks.
+fn pieces(ticks: u128, least: u128, most: u128, order: &mut dyn FnMut(u128) -> Option<Order>) -> Vec<Order> {
     if ticks == 0 || ticks < least || most == 0 || most < least {
         return Vec::new();
     }
@@ -175,8 +174,15 @@ fn pieces(ticks: u128, least: u128, most: u128) -> Vec<u128> {
         return Vec::new();
     }
     let (size, larger) = div_rem(ticks, count);
+    let mut orders = Vec::new();
     if size < least {
-        return (1..count).map(|_| most).collect();
+        for _ in 1..count {
+            orders.extend(order(most));
+        }
+    } else {
+        for at in 0..count {
+            orders.extend(order(size + u128::from(at < larger)));
+        }
     }
-    (0..count).map(|at| size + u128::from(at < larger)).collect()
+    orders
 }

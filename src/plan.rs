@@ -70,7 +70,7 @@ impl Rules {
 }
 
 /// An order that a cycle will not place, and why.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Skip {
     /// The coin.
     pub coin: Coin,
@@ -79,7 +79,6 @@ pub struct Skip {
 }
 
 /// What to do.
-#[derive(Clone)]
 pub struct Plan {
     /// Whether everything is inside its band.
     pub balanced: bool,

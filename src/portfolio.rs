@@ -9,7 +9,6 @@ use crate::named::Named;
 use core::fmt;
 
 /// A coin with its price, its rules and its target.
-#[derive(Clone)]
 pub struct Holding {
     /// The coin.
     pub coin: Coin,
@@ -59,7 +58,6 @@ impl Holding {
 }
 
 /// The quote currency.
-#[derive(Clone)]
 pub struct Cash {
     /// Its name.
     pub coin: Coin,
@@ -72,7 +70,6 @@ pub struct Cash {
 }
 
 /// What is owned and what is wanted, in one currency.
-#[derive(Clone)]
 pub struct Portfolio {
     /// Every coin of the allocation but the quote currency, in the order of the config; then coins to be sold off.
     pub holdings: Vec<Holding>,

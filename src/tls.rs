@@ -9,13 +9,45 @@ use rustls::crypto::ring::{cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-use rustls::{Error, SignatureScheme};
+use rustls::{CertificateError, Error, SignatureScheme};
+use std::io;
 use std::sync::Arc;
 use webpki::ring as algorithm;
 
 /// Makes it the process's provider; it stays the first one that was installed. Without one rustls finds two in the tree and panics.
 pub fn install() {
     let _ = provider().install_default();
+}
+
+/// What went wrong with TLS, in words, when an error is about that.
+pub fn explain(error: &io::Error) -> Option<String> {
+    Some(match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(why) => format!("the server's certificate is not accepted: {}", certificate(why)),
+        Error::AlertReceived(alert) => {
+            format!("the server refused the secure connection (TLS alert {})", u8::from(*alert))
+        }
+        Error::PeerIncompatible(_) => "the server speaks no TLS that is accepted here (1.2 or 1.3)".to_string(),
+        _ => "the server does not speak TLS as it should; is it an https server?".to_string(),
+    })
+}
+
+fn certificate(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired, or this machine's clock is wrong"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet, or this machine's clock is wrong"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "it is for another name",
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "no authority that is trusted here has signed it"
+        }
+        CertificateError::Revoked => "it was revoked",
+        _ => "it is damaged, or not meant for a server",
+    }
 }
 
 fn provider() -> CryptoProvider {

@@ -326,7 +326,7 @@ fn a_config_that_was_cut_anywhere_is_refused() {
 
 #[test]
 fn files_that_are_no_config_are_refused_and_named() {
-    refused(format!("{{\"BTC\": 100{}}}", " ".repeat(2 * 1024 * 1024)), 0, &["megabyte"]);
+    refused(format!("{{\"BTC\": 100{}}}", " ".repeat(2 * 1024 * 1024)), 0, &["larger than 1048576 bytes"]);
     refused(b"{\"BTC\": 100, \"\xff\": 0}", 0, &["UTF-8"]);
     refused("{\"BTC\": 100}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(), 1, &[]);
     refused(

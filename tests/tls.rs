@@ -72,15 +72,15 @@ fn a_server_that_the_system_vouches_for_is_asked_and_traded_with() {
 #[test]
 fn a_server_that_nobody_vouches_for_gets_no_request() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    // Why not, and what the server shows.
-    let servers: [(&str, Identity); 4] = [
-        ("expired", authority.vouch_expired("localhost")),
-        ("another-name", authority.vouch("api.crypto.com")),
-        ("self-signed", self_signed("localhost")),
-        ("unknown-authority", stranger.vouch("localhost")),
+    // Why not, what the owner is told, and what the server shows.
+    let servers: [(&str, &str, Identity); 4] = [
+        ("expired", "it has expired, or this machine's clock is wrong", authority.vouch_expired("localhost")),
+        ("another-name", "it is for another name", authority.vouch("api.crypto.com")),
+        ("self-signed", "no authority that is trusted here has signed it", self_signed("localhost")),
+        ("unknown-authority", "no authority that is trusted here has signed it", stranger.vouch("localhost")),
     ];
     std::thread::scope(|scope| {
-        for (name, identity) in servers {
+        for (name, why, identity) in servers {
             let authority = &authority;
             scope.spawn(move || {
                 let exchange = Exchange::start_tls_with(world(), identity);
@@ -89,7 +89,8 @@ fn a_server_that_nobody_vouches_for_gets_no_request() {
                     let output = rebalancer(&directory, command);
                     said(&output, 1);
                     let log = String::from_utf8_lossy(&output.stderr).into_owned();
-                    assert!(log.contains("certificate"), "{name} {command}: {log}");
+                    let told = format!("the server's certificate is not accepted: {why}");
+                    assert!(log.contains(&told), "{name} {command}: {log}");
                     assert!(!log.contains("test-secret"), "{name} {command}: {log}");
                 }
                 let world = exchange.world();

@@ -12,12 +12,24 @@ const PLACES: usize = 18;
 /// One unit, without a sign.
 const STEP: u128 = UNIT.unsigned_abs();
 
-/// Quotient and rest; nothing by nothing for a divisor of zero. The one place that divides: on a 32-bit processor each division of
-/// 128 bits is a thousand bytes of code.
+/// Quotient and rest; a divisor of zero leaves everything. The one place that divides, bit by bit: on a 32-bit processor the compiler
+/// puts more than a thousand bytes of code wherever 128 bits are divided.
 #[inline(never)]
 pub(crate) fn div_rem(a: u128, b: u128) -> (u128, u128) {
-    let quotient = a.checked_div(b).unwrap_or(0);
-    (quotient, a - quotient * b)
+    if b == 0 || b > a {
+        return (0, a);
+    }
+    let bits = b.leading_zeros() - a.leading_zeros();
+    let (mut quotient, mut rest, mut part) = (0, a, b << bits);
+    for _ in 0..=bits {
+        quotient <<= 1;
+        if rest >= part {
+            rest -= part;
+            quotient |= 1;
+        }
+        part >>= 1;
+    }
+    (quotient, rest)
 }
 
 /// An `i128` that is passed by its address. Sums and differences end the process when they overflow, which amounts that were read

@@ -9,10 +9,14 @@ use crate::json::{Object, Row};
 use crate::market::{Coin, Market};
 use crate::named::Named;
 use crate::store;
+use crate::text;
 use std::path::PathBuf;
 
 /// Rules older than this are read again: ticks and minimums change by announcement, days ahead.
 const MOST_AGE_MS: Millis = 24 * 3600 * 1000;
+
+/// A larger file is not ours: a thousand coins take a fifth of this.
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// The exchange's clock is known to a second, ours perhaps to less.
 const CLOCK_ERROR_MS: Millis = 60_000;
@@ -75,7 +79,7 @@ impl Cache {
 
     /// What is known of a previous reading, if it is recent and about the same subject.
     pub fn load(&self, now: Millis) -> Option<Instruments> {
-        let text = std::fs::read_to_string(&self.path).ok()?;
+        let text = text::file(&self.path, MOST_BYTES).ok()?;
         let mut lines = text.lines();
         let head = Row::read(store::unseal(lines.next()?)?).ok()?;
         let age = now.saturating_sub(head.get("at")?.parse().ok()?);

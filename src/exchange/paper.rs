@@ -22,12 +22,15 @@ use crate::json::{self, Error as JsonError, Next, Object, Reader};
 use crate::market::{Coin, Market, Order, Quote, Size};
 use crate::named::Named;
 use crate::store;
+use crate::text;
 use std::path::{Path, PathBuf};
 
 /// The account's file in the state directory.
 pub const FILE: &str = "paper.json";
 /// Orders kept for the owner and for a run that was killed.
 const KEPT_ORDERS: usize = 50;
+/// A larger file is not an account.
+const MOST_BYTES: usize = 1024 * 1024;
 /// As on the exchange: orders below one unit of the quote currency are refused.
 const MIN_VALUE: Value = Value::ONE;
 
@@ -88,7 +91,7 @@ impl<'a> Paper<'a> {
     ) -> Result<(Paper<'a>, Option<String>), String> {
         let path = config.state_dir.join(FILE);
         let mut created = None;
-        let text = match std::fs::read_to_string(&path) {
+        let text = match text::file(&path, MOST_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let (account, made_up) = demo(config);

@@ -22,7 +22,7 @@ const PAUSES_MS: [Millis; 2] = [1000, 3000];
 const RECEIVED_MS: Millis = 600_000;
 
 impl Cycle<'_> {
-    pub(super) fn place_all(&mut self, orders: &[Order], balances: &[Balance], look: u32) -> Result<(), Failure> {
+    pub(super) fn place_all(&mut self, orders: &[Order], balances: &[Balance], look: i64) -> Result<(), Failure> {
         for order in orders {
             let placed = self.fill(order, balances, look)?;
             match &placed.refused {
@@ -40,7 +40,7 @@ impl Cycle<'_> {
     /// Sends one order and finds out what was filled.
     ///
     /// An order that the exchange cannot be brought to take ends the cycle: the next one would fare no better.
-    fn fill(&mut self, order: &Order, balances: &[Balance], look: u32) -> Result<Placed, Failure> {
+    fn fill(&mut self, order: &Order, balances: &[Balance], look: i64) -> Result<Placed, Failure> {
         let client_id = self.journal.next_id(self.now());
         let (had, cash) = (held(balances, &order.coin), held(balances, &self.config.quote));
         let mut pauses = PAUSES_MS.iter();

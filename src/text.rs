@@ -1,0 +1,42 @@
+//! Whole files and streams, never more than a limit.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The rest of a stream.
+///
+/// # Errors
+/// What the stream says; when it is longer than `most` bytes.
+pub fn bytes(source: &mut dyn Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        if bytes.len() > most {
+            return Err(io::Error::other(format!("it is larger than {most} bytes")));
+        }
+    }
+}
+
+/// The rest of a stream as text.
+///
+/// # Errors
+/// As [`bytes`], and when it is not UTF-8.
+pub fn of(source: &mut dyn Read, most: usize) -> io::Result<String> {
+    String::from_utf8(bytes(source, most)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+/// A file of at most `most` bytes as text.
+///
+/// # Errors
+/// As [`of`], and when the file cannot be opened.
+pub fn file(path: &Path, most: usize) -> io::Result<String> {
+    of(&mut File::open(path)?, most)
+}
