@@ -8,6 +8,7 @@ use crate::exchange::signer::Credentials;
 use crate::http;
 use crate::json::{Error as JsonError, Next, Reader};
 use crate::market::Coin;
+use crate::named::Named;
 use crate::schedule::{self, Schedule};
 use crate::text;
 use core::fmt;
@@ -411,13 +412,13 @@ fn coin(line: usize, key: &str, name: &str) -> Result<Coin, JsonError> {
 
 fn read_allocation(reader: &mut Reader<'_>) -> Result<Vec<(Coin, Percent)>, JsonError> {
     let start = reader.line();
-    let mut allocation: Vec<(Coin, Percent)> = Vec::new();
+    let (mut allocation, mut seen) = (Vec::new(), Named::new());
     if reader.next() != Next::Object {
         return Err(reader.error("allocation: it must be coins and percentages, such as {\"BTC\": 50, \"ETH\": 50}"));
     }
     reader.object(&mut |reader, key| {
         let coin = coin(reader.line(), "allocation", key)?;
-        if allocation.iter().any(|(earlier, _)| *earlier == coin) {
+        if seen.insert(&coin, ()).is_some() {
             return Err(reader.error(format!("{coin}: the coin is repeated")));
         }
         if allocation.len() >= MOST_COINS {

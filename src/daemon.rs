@@ -8,9 +8,11 @@ use crate::clock::span;
 use crate::command::{Context, Problem};
 use crate::exchange::Millis;
 use crate::journal::{self, State};
+use crate::log::{self, Log};
 use crate::store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
 
 /// Held by the daemon as long as it lives.
 const LOCK: &str = "daemon.lock";
@@ -40,13 +42,16 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
         .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
     drop(context.exchange()?);
     let start = clock.elapsed();
-    let mut state = journal::peek(&context.journal_path())?;
+    log::shorten();
+    let mut watched = Watched { path: context.journal_path(), mark: None, state: State::default() };
+    watched.mark = mark(&watched.path);
+    watched.state = journal::peek(&watched.path)?;
     let (mut ran, mut failures, mut retry_at, mut told) = (None, 0_u32, start, None);
     loop {
         let (now, elapsed) = (clock.now(), clock.elapsed());
         // By our clock when that is later, so that a good run is never repeated at once.
-        let last_run = state.last_run.max(ran);
-        let due = match state.interrupted() {
+        let last_run = watched.state.last_run.max(ran);
+        let due = match watched.state.interrupted() {
             // A rebalance that has begun is not left half done until the next date.
             true => now,
             false => config.schedule.due(last_run, now - (elapsed - start), now),
@@ -61,7 +66,8 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
                 log.say(&format!("the cycle failed; the next try is in {}", span(pause(failures))));
             }
             told = None;
-            reread(context, &mut state);
+            log::shorten();
+            watched.reread(log);
             continue;
         }
         if told != Some(due) && due > now {
@@ -70,16 +76,35 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
         }
         let wait = if due > now { due - now } else { retry_at - elapsed };
         clock.sleep(wait.clamp(1, MOST_SLEEP_MS));
-        reread(context, &mut state);
+        watched.reread(log);
     }
 }
 
-/// Reads the journal again: a cycle of ours or one run by hand may have written to it.
-fn reread(context: &Context<'_>, state: &mut State) {
-    match journal::peek(&context.journal_path()) {
-        Ok(read) => *state = read,
-        Err(error) => context.log.say(&error.to_string()),
+/// A journal that cycles of ours, or one run by hand, write to.
+struct Watched {
+    path: PathBuf,
+    /// Length and time of the file when it was read; one that has not changed is not read again.
+    mark: Option<(u64, SystemTime)>,
+    state: State,
+}
+
+impl Watched {
+    fn reread(&mut self, log: &Log<'_>) {
+        // Taken before reading: what is written in between is seen the next time.
+        let mark = mark(&self.path);
+        if mark.is_some() && mark == self.mark {
+            return;
+        }
+        match journal::peek(&self.path) {
+            Ok(state) => (self.mark, self.state) = (mark, state),
+            Err(error) => log.say(&error.to_string()),
+        }
     }
+}
+
+fn mark(path: &Path) -> Option<(u64, SystemTime)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.len(), file.modified().ok()?))
 }
 
 /// Runs a cycle as a process of its own; true when it ended well.

@@ -1,6 +1,15 @@
 //! The log: one line an event on standard error, each a sentence that an owner understands. Never a secret.
 
 use crate::clock::{Clock, stamp};
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+
+/// A log file larger than this is shortened.
+const MOST_BYTES: u64 = 1024 * 1024;
+/// What is kept of it: some hundred cycles.
+const KEPT_BYTES: u64 = 64 * 1024;
+/// What appends to a file, in the flags of an open file (`fcntl.h` of Linux).
+const O_APPEND: i64 = 0o2000;
 
 /// Where log lines go.
 pub struct Log<'a> {
@@ -31,6 +40,32 @@ impl<'a> Log<'a> {
 
 /// The sink of the program: standard error, whole lines, errors ignored (a closed terminal must not end a rebalance).
 pub fn stderr(line: &str) {
-    use std::io::Write;
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Keeps the log bounded: when standard error is a file that is appended to, as with `nohup` and `>>`, and has grown too large, its
+/// newest lines stay and the rest goes. Whatever stands against it leaves the log as it is.
+pub fn shorten() {
+    let _ = try_shorten();
+}
+
+fn try_shorten() -> Option<()> {
+    let info = fs::read_to_string("/proc/self/fdinfo/2").ok()?;
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    // Without it the next line would be written where the file ended before.
+    if i64::from_str_radix(flags.trim(), 8).ok()? & O_APPEND == 0 {
+        return None;
+    }
+    let mut file = OpenOptions::new().read(true).write(true).open("/proc/self/fd/2").ok()?;
+    let is = file.metadata().ok()?;
+    if !is.is_file() || is.len() <= MOST_BYTES {
+        return None;
+    }
+    let mut kept = Vec::new();
+    file.seek(SeekFrom::Start(is.len() - KEPT_BYTES)).ok()?;
+    (&mut file).take(KEPT_BYTES).read_to_end(&mut kept).ok()?;
+    let whole_lines = kept.iter().position(|byte| *byte == b'\n')? + 1;
+    file.set_len(0).ok()?;
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.write_all(kept.get(whole_lines..)?).ok()
 }

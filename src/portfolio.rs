@@ -119,18 +119,19 @@ pub fn coins(config: &Config, balances: &[Balance]) -> Vec<Coin> {
     let listed = config.allocation.iter().map(|(coin, _)| coin.clone());
     let mut coins: Vec<Coin> = listed.filter(|coin| *coin != config.quote).collect();
     if config.sell_unlisted {
-        coins.extend(unlisted(config, balances).map(|balance| balance.coin.clone()));
+        coins.extend(unlisted(config, balances).iter().map(|balance| balance.coin.clone()));
     }
     coins
 }
 
 /// Held coins outside the allocation.
-fn unlisted<'a>(config: &'a Config, balances: &'a [Balance]) -> impl Iterator<Item = &'a Balance> {
-    balances.iter().filter(|balance| {
-        balance.total > Quantity::ZERO
-            && balance.coin != config.quote
-            && !config.allocation.iter().any(|(coin, _)| *coin == balance.coin)
-    })
+fn unlisted<'a>(config: &Config, balances: &'a [Balance]) -> Vec<&'a Balance> {
+    let mut listed = Named::new();
+    listed.insert(&config.quote, ());
+    for (coin, _) in &config.allocation {
+        listed.insert(coin, ());
+    }
+    balances.iter().filter(|balance| balance.total > Quantity::ZERO && !listed.contains(&balance.coin)).collect()
 }
 
 impl Portfolio {

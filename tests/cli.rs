@@ -5,7 +5,8 @@
 
 mod common;
 
-use common::{Dir, command, finish, run};
+use common::{Dir, Killed, command, finish, run, until};
+use std::io::{Seek, SeekFrom};
 use std::process::Stdio;
 
 const CONFIG: &str = r#"{"allocation": {"BTC": 60, "ETH": 30, "USDT": 10}, "tolerance": 15}"#;
@@ -307,4 +308,34 @@ fn the_longest_coin_name_that_is_accepted_keeps_to_80_columns() {
             assert!(line.chars().count() <= 80, "{} columns: {line}\n{}", line.chars().count(), run.out);
         }
     }
+}
+
+/// What a daemon's log says after its first cycle; the file held two million bytes of older lines before.
+fn log_after_a_cycle(append: bool) -> String {
+    let dir = Dir::with(r#"{"allocation": {"BTC": 50, "ETH": 50}, "schedule": "every 1h"}"#);
+    dir.write("log", "an older line\n".repeat(150_000));
+    let mut options = std::fs::OpenOptions::new();
+    let mut log = options.write(true).append(append).open(dir.file("log")).unwrap();
+    log.seek(SeekFrom::End(0)).unwrap();
+    let mut daemon = command(&dir, &["run", "--paper"]);
+    daemon.stdout(Stdio::null()).stderr(log);
+    let _daemon = Killed(daemon.spawn().unwrap());
+    until("the next run is told", || dir.read("log").contains("next run"));
+    dir.read("log")
+}
+
+#[test]
+fn a_log_that_is_appended_to_keeps_its_newest_lines() {
+    let log = log_after_a_cycle(true);
+    assert!(log.len() < 70_000, "{} bytes", log.len());
+    let older = log.lines().take_while(|line| *line == "an older line").count();
+    assert!(older > 4000, "{older} older lines");
+    assert!(log.lines().skip(older).all(|line| line.starts_with("20")), "a cut line: {log}");
+    assert!(log.contains("created a demo") && log.ends_with('\n'), "{log}");
+}
+
+#[test]
+fn a_log_that_is_not_appended_to_is_left_alone() {
+    let log = log_after_a_cycle(false);
+    assert!(log.starts_with(&"an older line\n".repeat(150_000)) && log.contains("created a demo"));
 }

@@ -34,8 +34,13 @@ fn directory(name: &str, url: &str, trusted: &str) -> PathBuf {
     directory
 }
 
+/// The program under test: the one that was built with the tests, or the one named by REBALANCER_PROGRAM (a static file under emulation).
+fn program() -> std::ffi::OsString {
+    std::env::var_os("REBALANCER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_rebalancer").into())
+}
+
 fn rebalancer(directory: &Path, command: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rebalancer"))
+    Command::new(program())
         .current_dir(directory)
         .args([command, "--json"])
         .env("SSL_CERT_FILE", directory.join("trusted.pem"))

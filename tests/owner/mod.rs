@@ -13,6 +13,11 @@ pub struct Owner {
     pub home: PathBuf,
 }
 
+/// The program under test: the one that was built with the tests, or the one named by REBALANCER_PROGRAM (a static file under emulation).
+fn program() -> std::ffi::OsString {
+    std::env::var_os("REBALANCER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_rebalancer").into())
+}
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Owner {
@@ -26,7 +31,7 @@ impl Owner {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rebalancer"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .current_dir(&self.home)
