@@ -1,11 +1,13 @@
 #!/bin/sh
-# Builds the static binaries:  cross/build.sh [TARGET...]        (without a target: all four)
+# Builds the static binaries:  cross/build.sh [--example NAME] [TARGET...]        (without a target: all four)
 #
-# Leaves target/TARGET/release/rebalancer. Where Docker or Podman runs it uses cross; elsewhere zig as the C compiler and
-# linker, with Debian's rustc and its library source. Both take the profile of Cargo.toml and the flags of cross/release.toml.
+# Leaves target/TARGET/release/rebalancer, or target/TARGET/release/examples/NAME. Where Docker or Podman runs it uses cross;
+# elsewhere zig as the C compiler and linker, with Debian's rustc and its library source. Both take the profile of Cargo.toml and the
+# flags of cross/release.toml.
 #
 #   REBALANCER_ROUTE=cross|zig   do not choose
 #   REBALANCER_TOOLS=DIR         where tools that are missing are put, default ~/.cache/rebalancer-tools
+#   REBALANCER_FEATURES=LIST     these features instead of the default ones; the file is then called rebalancer-LIST
 #   CARGO_TARGET_DIR=DIR         compile there (to keep a cache); the binary is still copied to target/
 set -eu
 
@@ -51,6 +53,8 @@ prepare_zig() {
         fi
     fi
     export RUSTC
+    # zig's musl has 64-bit time on 32-bit processors; without this Rust asks it for the old kind, which ends in January 2038.
+    export RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1
     have cargo || apt cargo-web
     venv=$tools/zig-$ZIG-$ZIGBUILD
     if [ ! -e "$venv/complete" ]; then
@@ -82,11 +86,18 @@ case ${REBALANCER_ROUTE:-} in
 esac
 "prepare_$route"
 if [ "$route" = cross ]; then
-    say "route: cross $CROSS in its container, $(rustc --version)"
+    say "route: cross $CROSS in its container, $(rustc --version); the clock of its 32-bit files ends in January 2038"
 else
     say "route: zig $ZIG, $("$RUSTC" --version)"
 fi
 
+example= made=rebalancer
+if [ "${1:-}" = --example ]; then
+    [ $# -ge 2 ] || fail "--example needs a name"
+    example=$2 made=examples/$2
+    shift 2
+fi
+features=${REBALANCER_FEATURES:-}
 [ $# -gt 0 ] || set -- arm-unknown-linux-musleabihf armv7-unknown-linux-musleabihf aarch64-unknown-linux-musl x86_64-unknown-linux-musl
 for target; do
     case $target in
@@ -94,17 +105,22 @@ for target; do
         *) fail "unknown target $target" ;;
     esac
     if [ "$route" = cross ]; then
-        CROSS_CONFIG=cross/Cross.toml cross build --locked --release --target "$target" --config cross/release.toml
+        CROSS_CONFIG=cross/Cross.toml cross build --locked --release ${example:+--example "$example"} --target "$target" --config cross/release.toml \
+            ${features:+--no-default-features --features "$features"}
     else
         # zig brings the C start files and libc, so rustc must not look for its own.
         # The registry's place in the builder's home directory is no business of the file.
-        cargo zigbuild --locked --release --target "$target" --config cross/release.toml --config \
-            "target.$target.rustflags=['-Clink-self-contained=no', '--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates']"
+        cargo zigbuild --locked --release ${example:+--example "$example"} --target "$target" --config cross/release.toml --config \
+            "target.$target.rustflags=['-Clink-self-contained=no', '--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates']" \
+            ${features:+--no-default-features --features "$features"}
     fi || fail "$target: the build failed"
-    file=target/$target/release/rebalancer
-    if [ "$compile_in" != "$PWD/target" ]; then
-        mkdir -p "target/$target/release"
-        cp "$compile_in/$target/release/rebalancer" "$file"
+    built=$compile_in/$target/release/$made
+    file=target/$target/release/$made${features:+-$features}
+    if [ "$built" != "$PWD/$file" ]; then
+        mkdir -p "$(dirname "$file")"
+        cp "$built" "$file"
     fi
+    # A file of other features must not be taken for the usual one.
+    [ -z "$features" ] || rm "$built"
     say "$file: $(wc -c <"$file") bytes"
 done

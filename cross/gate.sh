@@ -101,7 +101,14 @@ gate() { # TARGET
     code $cpu "$file" plan --paper --json --config "$home/config.json"
     [ "$result" -eq 0 ] || fail "$target: plan --paper ended with $result on '$cpu': $(tail -3 "$work/err")"
     grep -q '"balanced": *true' "$work/out" || fail "$target: after once --paper the account is not balanced on '$cpu': $(cat "$work/out")"
-    pass "$target: $size of $limit bytes, static, rebalances on '$cpu'"
+    # After January 2038, where a clock of 32 bits would end the process.
+    install faketime faketime
+    mkdir "$home/2040"
+    cp "$home/config.json" "$home/2040/"
+    code faketime '2040-02-03 04:05:06' $cpu "$file" once --paper --config "$home/2040/config.json"
+    [ "$result" -eq 0 ] || fail "$target: in 2040 once --paper ended with $result on '$cpu' (the musl of the cross route has no later time): $(tail -3 "$work/err")"
+    grep -q '^2040-02-03 04:05:' "$work/err" || fail "$target: in 2040 the log of once --paper does not say so on '$cpu': $(head -1 "$work/err")"
+    pass "$target: $size of $limit bytes, static, rebalances on '$cpu', in 2040 as well"
 
     if [ "$record" = yes ]; then
         compiler=$(readelf -p .comment "$file" | sed -n 's/.*\(rustc\) version \([0-9.]*\).*/\1-\2/p' | head -1)
