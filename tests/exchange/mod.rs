@@ -17,6 +17,7 @@ mod catalogue;
 mod decimal;
 mod faults;
 mod http;
+mod ledger;
 mod orders;
 mod tls;
 mod told;

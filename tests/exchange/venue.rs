@@ -6,7 +6,7 @@ use sha2::Sha256;
 
 use super::http::{Incoming, Reply};
 use super::world::World;
-use super::{catalogue, orders, told};
+use super::{catalogue, ledger, orders, told};
 
 /// How far a nonce may be from the exchange's clock.
 const NONCE_WINDOW_MS: u64 = 60_000;
@@ -138,13 +138,14 @@ fn public(world: &World, name: &str, params: &Map<String, Value>) -> Result<Stri
     }
 }
 
-fn private(
+pub(super) fn private(
     world: &mut World,
     name: &str,
     params: &Map<String, Value>,
     nonce: i64,
     forced: Option<&Refusal>,
 ) -> Result<String, Refusal> {
+    ledger::write(world, name, params, nonce);
     match name {
         "user-balance" => Ok(told::balances(world)),
         "create-order" => orders::create(world, params, nonce, forced),

@@ -1,6 +1,7 @@
 //! The world behind the loopback exchange: markets, balances, orders, clock, and what was noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::decimal::{Dec, dec};
@@ -88,6 +89,8 @@ pub struct World {
     pub fee_in: FeeIn,
     /// The exchange's clock is the system's plus this.
     pub clock_skew_s: i64,
+    /// A clock of its own instead: it showed so many milliseconds at that moment.
+    pub own_clock: Option<(i64, Instant)>,
     pub send_date: bool,
     /// After an order (or a fill) user-balance stays old until both have been used up: so much
     /// time, and so many old answers.
@@ -118,6 +121,8 @@ pub struct World {
     pub spread_cost: Dec,
     pub fee_cost: Dec,
     stale: Option<Stale>,
+    /// See [`World::remember_in`].
+    pub(super) ledger: Option<File>,
 }
 
 impl Default for World {
@@ -137,6 +142,7 @@ impl World {
             fee: dec("0.005"),
             fee_in: FeeIn::Default,
             clock_skew_s: 0,
+            own_clock: None,
             send_date: true,
             lag_ms: 0,
             lag_reads: 0,
@@ -155,6 +161,7 @@ impl World {
             spread_cost: Dec::ZERO,
             fee_cost: Dec::ZERO,
             stale: None,
+            ledger: None,
         }
     }
 
@@ -232,6 +239,9 @@ impl World {
 
     /// The exchange's clock.
     pub fn now_ms(&self) -> i64 {
+        if let Some((shown, at)) = self.own_clock {
+            return shown + at.elapsed().as_millis() as i64;
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
         since.as_millis() as i64 + self.clock_skew_s * 1000
     }
