@@ -113,7 +113,7 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
     }
     section
         .note(&format!("1 GHz: a Pi Zero, at an assumed {PI_CYCLES} of its cycles for each instruction counted here"));
-    section.note("each wake-up reads the journal, because a cycle may have been run by hand");
+    section.note("each wake-up asks whether the journal has changed, because a cycle may have been run by hand");
     table.add(section);
     let measured = wake_ms.iter().map(|ms| format!("{ms} ms")).collect::<Vec<_>>().join(", ");
     let met = wake_ms.iter().all(|ms| *ms < TICK_MS);
