@@ -116,7 +116,7 @@ for target; do
     fi || fail "$target: the build failed"
     built=$compile_in/$target/release/$made
     file=target/$target/release/$made${features:+-$features}
-    if [ "$built" != "$PWD/$file" ]; then
+    if ! [ "$built" -ef "$file" ]; then
         mkdir -p "$(dirname "$file")"
         cp "$built" "$file"
     fi

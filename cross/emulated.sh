@@ -9,6 +9,6 @@ set -eu
 command -v qemu-arm >/dev/null || { echo "cross/emulated.sh: qemu-arm is needed (package qemu-user)" >&2; exit 1; }
 file=$(realpath "$2")
 program=$file-$1
-printf '#!/bin/sh\nexec qemu-arm -cpu %s %s "$@"\n' "$1" "$file" >"$program"
+printf '#!/bin/sh\nexec qemu-arm -cpu %s "%s" "$@"\n' "$1" "$file" >"$program"
 chmod +x "$program"
 echo "$program"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 target=arm-unknown-linux-musleabihf
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export CARGO_TARGET_DIR="$work/target"
+export CARGO_TARGET_DIR="$work/target" REBALANCER_ROUTE=zig
 shipped=
 
 # Copies the source, changes it with a command, builds it and prints the size.

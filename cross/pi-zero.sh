@@ -15,6 +15,8 @@
 #                          installed, by an apt configuration of their own, so this system learns of no foreign architecture
 #   CARGO_TARGET_DIR=DIR   compile there, as for cross/build.sh; consoles and card of the last run are in its folder pi-zero
 set -eu
+# Of the two routes the one whose files this checks everywhere.
+export REBALANCER_ROUTE=zig
 
 cd "$(dirname "$0")/.."
 started=$(date +%s)

@@ -56,16 +56,16 @@ fn try_shorten() -> Option<()> {
     if i64::from_str_radix(flags.trim(), 8).ok()? & O_APPEND == 0 {
         return None;
     }
-    let mut file = OpenOptions::new().read(true).write(true).open("/proc/self/fd/2").ok()?;
-    let is = file.metadata().ok()?;
+    let is = fs::metadata("/proc/self/fd/2").ok()?;
     if !is.is_file() || is.len() <= MOST_BYTES {
         return None;
     }
+    // Appended to here as well, so that nothing is overwritten that somebody else wrote in between.
+    let mut file = OpenOptions::new().read(true).append(true).open("/proc/self/fd/2").ok()?;
     let mut kept = Vec::new();
     file.seek(SeekFrom::Start(is.len() - KEPT_BYTES)).ok()?;
     (&mut file).take(KEPT_BYTES).read_to_end(&mut kept).ok()?;
     let whole_lines = kept.iter().position(|byte| *byte == b'\n')? + 1;
     file.set_len(0).ok()?;
-    file.seek(SeekFrom::Start(0)).ok()?;
     file.write_all(kept.get(whole_lines..)?).ok()
 }
