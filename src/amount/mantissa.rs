@@ -1,7 +1,7 @@
 //! One number at 18 decimals, and all arithmetic on it.
 //!
 //! It lives in memory, and every operation is a call: in the registers of a 32-bit processor a 128-bit number is four words, and
-//! each comparison in place a dozen instructions. The Pi Zero's file is some 40 kB smaller for it.
+//! each comparison in place a dozen instructions. The Pi Zero's file was 37 kB smaller for it.
 
 use super::{LIMIT, UNIT};
 use core::cmp::Ordering;
