@@ -5,9 +5,10 @@
 
 mod common;
 
-use common::Chance;
+use common::{Chance, Dir, Killed, command, run, until};
 use rebalancer::clock::{date_from_days, days_from_date, http_date, span, stamp};
 use rebalancer::schedule::{Schedule, When, parse_offset};
+use std::process::Stdio;
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -416,4 +417,20 @@ fn spans_are_said_in_the_two_largest_units() {
         assert_eq!(span(ms), words, "{ms}");
     }
     assert!(span(i64::MAX).ends_with(" h") && span(i64::MIN) == "0 s");
+}
+
+#[test]
+fn a_run_by_hand_while_the_daemon_sleeps_moves_its_next_run() {
+    let dir = Dir::with(r#"{"allocation": {"BTC": 50, "ETH": 50}, "exchange": "paper", "schedule": "every 10s"}"#);
+    run(&dir, &["once"]).good();
+    let log = std::fs::File::create(dir.file("log")).unwrap();
+    let mut daemon = command(&dir, &["run"]);
+    daemon.stdout(Stdio::null()).stderr(log);
+    let _daemon = Killed(daemon.spawn().unwrap());
+    until("the next run is told", || dir.read("log").contains("next run"));
+    run(&dir, &["once"]).good();
+    // Without the run by hand this wake-up would be a cycle of the daemon's own.
+    until("the daemon has woken", || dir.read("log").lines().count() > 1);
+    let second = dir.read("log").lines().nth(1).unwrap().to_string();
+    assert!(second.contains("next run"), "{second}");
 }
