@@ -25,16 +25,7 @@ unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 
 say() { echo "cross/build.sh: $*" >&2; }
 fail() { say "$*"; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
-
-apt() {
-    have apt-get || fail "please install $*: there is no apt-get here to do it"
-    sudo=
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    say "installing $*"
-    { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >&2 ||
-        fail "apt-get could not install $*"
-}
+. cross/packages.sh
 
 has_library_source() {
     [ -x "$1" ] && [ -f "$("$1" --print sysroot)/lib/rustlib/src/rust/library/std/src/lib.rs" ]

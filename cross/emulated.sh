@@ -3,7 +3,7 @@
 #
 #     REBALANCER_PROGRAM=$(cross/emulated.sh arm1176 FILE) cargo test --test live
 #
-# The processor is one of `qemu-arm -cpu help`. The daemon starts its cycles through the same program.
+# The processor is one of `qemu-arm -cpu help`. A daemon cannot start its cycles there unless binfmt_misc knows ARM files.
 set -eu
 [ $# -eq 2 ] || { echo "cross/emulated.sh: give a processor and a file" >&2; exit 2; }
 command -v qemu-arm >/dev/null || { echo "cross/emulated.sh: qemu-arm is needed (package qemu-user)" >&2; exit 1; }

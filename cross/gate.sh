@@ -20,17 +20,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 fail() { echo "cross/gate.sh: FAILED: $*" >&2; exit 1; }
 pass() { echo "cross/gate.sh: $*"; }
-have() { command -v "$1" >/dev/null 2>&1; }
-
-install() { # PROGRAM PACKAGE
-    have "$1" && return
-    have apt-get || fail "$1 is needed (package $2)"
-    sudo=
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } >&2 ||
-        fail "$1 is needed and apt-get could not install $2"
-}
-install readelf binutils
+. cross/packages.sh
+need readelf binutils
 
 # Sets `machine`, and `cpu`: the command that runs a file on the oldest processor that the target is for.
 describe() {
@@ -41,7 +32,7 @@ describe() {
         x86_64-unknown-linux-musl) machine=X86-64 cpu='qemu-x86_64 -cpu qemu64' ;;
         *) fail "unknown target $1" ;;
     esac
-    install "${cpu%% *}" qemu-user
+    need "${cpu%% *}" qemu-user
 }
 
 # A program's exit code, without `set -e` ending the script or the shell reporting the signal.
@@ -102,7 +93,7 @@ gate() { # TARGET
     [ "$result" -eq 0 ] || fail "$target: plan --paper ended with $result on '$cpu': $(tail -3 "$work/err")"
     grep -q '"balanced": *true' "$work/out" || fail "$target: after once --paper the account is not balanced on '$cpu': $(cat "$work/out")"
     # After January 2038, where a clock of 32 bits would end the process.
-    install faketime faketime
+    need faketime faketime
     mkdir "$home/2040"
     cp "$home/config.json" "$home/2040/"
     code env TZ=UTC faketime '2040-02-03 04:05:06' $cpu "$file" once --paper --config "$home/2040/config.json"

@@ -31,16 +31,7 @@ trap 'exit 1' INT TERM
 
 say() { echo "cross/pi-zero.sh: $*"; }
 fail() { say "FAILED: $*" >&2; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
-
-need() { # PROGRAM PACKAGE
-    have "$1" && return
-    have apt-get || fail "$1 is needed (package $2)"
-    sudo=
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } >&2 ||
-        fail "$1 is needed and apt-get could not install $2"
-}
+. cross/packages.sh
 
 # Debian's kernel for the board, and a busybox, unpacked into $board.
 fetch() {

@@ -43,9 +43,7 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
     drop(context.exchange()?);
     let start = clock.elapsed();
     log::shorten();
-    let mut watched = Watched { path: context.journal_path(), mark: None, state: State::default() };
-    watched.mark = mark(&watched.path);
-    watched.state = journal::peek(&watched.path)?;
+    let mut watched = Watched::read(context.journal_path())?;
     let (mut ran, mut failures, mut retry_at, mut told) = (None, 0_u32, start, None);
     loop {
         let (now, elapsed) = (clock.now(), clock.elapsed());
@@ -89,14 +87,19 @@ struct Watched {
 }
 
 impl Watched {
-    fn reread(&mut self, log: &Log<'_>) {
+    fn read(path: PathBuf) -> Result<Watched, store::Error> {
         // Taken before reading: what is written in between is seen the next time.
-        let mark = mark(&self.path);
-        if mark.is_some() && mark == self.mark {
+        let mark = mark(&path);
+        let state = journal::peek(&path)?;
+        Ok(Watched { path, mark, state })
+    }
+
+    fn reread(&mut self, log: &Log<'_>) {
+        if self.mark.is_some() && self.mark == mark(&self.path) {
             return;
         }
-        match journal::peek(&self.path) {
-            Ok(state) => (self.mark, self.state) = (mark, state),
+        match Watched::read(self.path.clone()) {
+            Ok(read) => *self = read,
             Err(error) => log.say(&error.to_string()),
         }
     }

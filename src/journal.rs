@@ -97,19 +97,18 @@ impl State {
 
     fn apply(&mut self, text: &str, first: bool) -> Option<()> {
         let record = Row::read(text).ok()?;
-        let number = |key: &str| record.get(key)?.parse::<i64>().ok().filter(|number| *number >= 0);
         if first {
             record.get("journal").filter(|version| *version == "1")?;
             self.salt = record.get("salt")?.to_string();
-            self.next = number("next")?;
+            self.next = number(&record, "next")?;
             self.last_run = match record.get("last_run") {
-                Some(_) => Some(number("last_run")?),
+                Some(_) => Some(number(&record, "last_run")?),
                 None => None,
             };
             self.unfinished = record.get("unfinished").is_some();
         } else if record.get("order").is_some() {
             let intent = Intent::read(&record)?;
-            self.next = number("number")? + 1;
+            self.next = number(&record, "number")? + 1;
             // The same id again is the same order, sent once more.
             self.orders.retain(|(earlier, _)| earlier.client_id != intent.client_id);
             self.orders.push((intent, None));
@@ -117,12 +116,12 @@ impl State {
             let fill = Fill {
                 quantity: Quantity::parse(record.get("filled_quantity")?)?,
                 value: Value::parse(record.get("filled_value")?)?,
-                at: number("at")?,
+                at: number(&record, "at")?,
             };
             let (_, known) = self.orders.iter_mut().find(|(intent, _)| intent.client_id == client_id)?;
             *known = Some(fill);
         } else {
-            self.last_run = Some(number("cycle")?);
+            self.last_run = Some(number(&record, "cycle")?);
             // A cycle cannot end well while an order is unknown.
             self.orders.clear();
             self.unfinished = false;
@@ -134,7 +133,6 @@ impl State {
 impl Intent {
     fn read(record: &Row) -> Option<Intent> {
         let text = |key: &str| record.get(key).map(str::to_string);
-        let number = |key: &str| record.get(key)?.parse::<i64>().ok().filter(|number| *number >= 0);
         let quantity = |key: &str| Quantity::parse(record.get(key)?);
         let value = |key: &str| Value::parse(record.get(key)?);
         let (side, size) = match record.get("side")? {
@@ -146,13 +144,18 @@ impl Intent {
         Some(Intent {
             client_id: text("order")?,
             order,
-            at: number("at")?,
-            expires: number("expires")?,
+            at: number(record, "at")?,
+            expires: number(record, "expires")?,
             had: quantity("had")?,
             cash: quantity("cash")?,
-            look: number("look")?,
+            look: number(record, "look")?,
         })
     }
+}
+
+/// A time or a count.
+fn number(record: &Row, key: &str) -> Option<i64> {
+    record.get(key)?.parse().ok().filter(|number| *number >= 0)
 }
 
 /// What a file's bytes say: the state, how many bytes of them are whole lines, and how many lines.

@@ -1,8 +1,9 @@
 //! The log: one line an event on standard error, each a sentence that an owner understands. Never a secret.
 
 use crate::clock::{Clock, stamp};
+use crate::text;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 
 /// A log file larger than this is shortened.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -62,9 +63,8 @@ fn try_shorten() -> Option<()> {
     }
     // Appended to here as well, so that nothing is overwritten that somebody else wrote in between.
     let mut file = OpenOptions::new().read(true).append(true).open("/proc/self/fd/2").ok()?;
-    let mut kept = Vec::new();
     file.seek(SeekFrom::Start(is.len() - KEPT_BYTES)).ok()?;
-    (&mut file).take(KEPT_BYTES).read_to_end(&mut kept).ok()?;
+    let kept = text::bytes(&mut file, usize::try_from(MOST_BYTES).ok()?).ok()?;
     let whole_lines = kept.iter().position(|byte| *byte == b'\n')? + 1;
     file.set_len(0).ok()?;
     file.write_all(kept.get(whole_lines..)?).ok()

@@ -4,6 +4,19 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// What a stream has next, at most a buffer of it: how many bytes, none at its end. A signal is no error.
+///
+/// # Errors
+/// What the stream says.
+pub fn some(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// The rest of a stream.
 ///
 /// # Errors
@@ -12,12 +25,10 @@ pub fn bytes(source: &mut dyn Read, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 4096];
     loop {
-        let count = match source.read(&mut buffer) {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
+        let count = some(source, &mut buffer)?;
+        if count == 0 {
+            return Ok(bytes);
+        }
         bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
         if bytes.len() > most {
             return Err(io::Error::other(format!("it is larger than {most} bytes")));

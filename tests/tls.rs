@@ -7,6 +7,7 @@
 
 #[path = "exchange/mod.rs"]
 mod exchange;
+mod program;
 
 use exchange::{Authority, Exchange, Identity, World, self_signed};
 use std::fs;
@@ -34,13 +35,8 @@ fn directory(name: &str, url: &str, trusted: &str) -> PathBuf {
     directory
 }
 
-/// The program under test: the one that was built with the tests, or the one named by REBALANCER_PROGRAM (a static file under emulation).
-fn program() -> std::ffi::OsString {
-    std::env::var_os("REBALANCER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_rebalancer").into())
-}
-
 fn rebalancer(directory: &Path, command: &str) -> Output {
-    Command::new(program())
+    Command::new(program::program())
         .current_dir(directory)
         .args([command, "--json"])
         .env("SSL_CERT_FILE", directory.join("trusted.pem"))

@@ -30,12 +30,10 @@ pub fn rows(
     let mut cutter = Cutter { list: list.as_bytes(), ..Cutter::default() };
     let mut buffer = [0_u8; 4096];
     loop {
-        let count = match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(RowsError::Io(error)),
-        };
+        let count = crate::text::some(source, &mut buffer).map_err(RowsError::Io)?;
+        if count == 0 {
+            break;
+        }
         for byte in buffer.iter().take(count) {
             if cutter.push(*byte) {
                 row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;

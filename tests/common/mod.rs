@@ -3,6 +3,9 @@
 
 #![allow(dead_code)] // Each test crate uses its own part of this.
 
+#[path = "../program/mod.rs"]
+mod program;
+
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -93,14 +96,9 @@ impl Run {
     }
 }
 
-/// The program under test: the one that was built with the tests, or the one named by REBALANCER_PROGRAM (a static file under emulation).
-fn program() -> std::ffi::OsString {
-    std::env::var_os("REBALANCER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_rebalancer").into())
-}
-
 /// The program in a directory, without the owner's key, not started yet.
 pub fn command(dir: &Dir, args: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program::program());
     command.args(args).current_dir(dir.path()).stdin(Stdio::null());
     for name in ["REBALANCER_API_KEY", "REBALANCER_API_SECRET", "REBALANCER_CREDENTIALS"] {
         command.env_remove(name);

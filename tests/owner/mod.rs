@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+#[path = "../program/mod.rs"]
+mod program;
+
 use crate::exchange::{Dec, Exchange, World};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -11,11 +14,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// A folder of its own, removed in the end.
 pub struct Owner {
     pub home: PathBuf,
-}
-
-/// The program under test: the one that was built with the tests, or the one named by REBALANCER_PROGRAM (a static file under emulation).
-fn program() -> std::ffi::OsString {
-    std::env::var_os("REBALANCER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_rebalancer").into())
 }
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -31,7 +29,7 @@ impl Owner {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(program::program());
         command
             .args(args)
             .current_dir(&self.home)
