@@ -100,7 +100,7 @@ fn look(context: &Context<'_>, tell: Tell<'_>) {
     let listings = match exchange.listings(&coins) {
         Ok(listings) => listings,
         Err(error) => {
-            return tell("connection", 1, format!("{}; is the network up, and base_url right?", error.message));
+            return tell("connection", 1, format!("{}; is base_url right?", error.message));
         }
     };
     let place = if config.venue == Venue::Paper { "the paper account, no network" } else { &config.base_url };

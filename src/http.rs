@@ -106,9 +106,9 @@ impl<'a> Http<'a> {
                         | io::ErrorKind::HostUnreachable
                         | io::ErrorKind::NetworkUnreachable
                 ),
-                tls::explain(io).unwrap_or_else(|| io.to_string()),
+                tls::explain(io).unwrap_or_else(|| format!("{io} (is the network up?)")),
             ),
-            minreq::Error::AddressNotFound => (true, error.to_string()),
+            minreq::Error::AddressNotFound => (true, format!("{error} (is the network up?)")),
             other => (false, other.to_string()),
         };
         self.log.detail(&format!("{path}: {why}"));
