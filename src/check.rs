@@ -105,9 +105,9 @@ fn look(context: &Context<'_>, tell: Tell<'_>) {
     };
     let place = if config.venue == Venue::Paper { "the paper account, no network" } else { &config.base_url };
     tell("connection", 0, place.to_string());
-    match (execute::check_clock(&*exchange, context.clock), exchange.time()) {
+    match (execute::check_clock(&*exchange, context.machine.clock), exchange.time()) {
         (Ok(()), time) => {
-            let off = time.map_or(0, |time| (context.clock.now() - time).abs());
+            let off = time.map_or(0, |time| (context.machine.clock.now() - time).abs());
             tell("clock", 0, format!("within {} of the exchange's", span(off.max(1000))));
         }
         (Err(failure), _) => tell("clock", 1, failure.to_string()),
@@ -123,11 +123,12 @@ fn look(context: &Context<'_>, tell: Tell<'_>) {
 /// The state directory and the journal in it.
 fn files(context: &Context<'_>, tell: Tell<'_>) {
     let probe = context.config.state_dir.join("check.tmp");
-    match store::replace(&probe, "").map(|()| std::fs::remove_file(&probe)) {
+    let disk = context.machine.disk;
+    match store::replace(disk, &probe, "").map(|()| disk.remove(&probe)) {
         Ok(_) => tell("state_dir", 0, format!("{} can be written", context.config.state_dir.display())),
         Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
     }
-    match journal::peek(&context.journal_path()) {
+    match journal::peek(disk, &context.journal_path()) {
         Ok(state) => match state.unresolved().count() {
             0 => tell("journal", 0, "no order is open".to_string()),
             count => tell(

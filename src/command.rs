@@ -2,7 +2,7 @@
 
 use crate::check;
 use crate::cli::{Args, Command, HELP};
-use crate::clock::{Clock, SystemClock, span};
+use crate::clock::{SystemClock, span};
 use crate::config::{Config, Venue};
 use crate::daemon;
 use crate::exchange::crypto_com::CryptoCom;
@@ -12,6 +12,7 @@ use crate::exchange::{Exchange, Millis};
 use crate::execute::{self, Cycle, Failure, Report};
 use crate::journal::{self, Journal, State};
 use crate::log::{self, Log};
+use crate::machine::Machine;
 use crate::output;
 use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
@@ -59,8 +60,8 @@ pub struct Context<'a> {
     pub args: &'a Args,
     /// What the owner decided.
     pub config: &'a Config,
-    /// Time.
-    pub clock: &'a dyn Clock,
+    /// Clock, disk and wire.
+    pub machine: Machine<'a>,
     /// The log.
     pub log: &'a Log<'a>,
 }
@@ -86,7 +87,7 @@ fn dispatch(args: &Args) -> u8 {
     let clock = SystemClock::new();
     let outcome = Config::load(&args.config, args.paper).map_err(|error| Problem::new(2, error)).and_then(|config| {
         let log = Log::new(&clock, config.schedule.offset_s, args.verbose, &log::stderr);
-        let context = Context { args, config: &config, clock: &clock, log: &log };
+        let context = Context { args, config: &config, machine: Machine::this(&clock), log: &log };
         match args.command {
             Command::Once => once(&context),
             Command::Plan => plan(&context),
@@ -127,7 +128,7 @@ impl<'a> Context<'a> {
     /// The real exchange.
     pub fn crypto_com(&self, credentials: Option<Credentials>) -> CryptoCom<'a> {
         let Config { base_url, quote, state_dir, .. } = self.config;
-        CryptoCom::new(self.clock, self.log, base_url, quote, state_dir.join(CACHE), credentials)
+        CryptoCom::new(self.machine, self.log, base_url, quote, state_dir.join(CACHE), credentials)
     }
 
     /// The venue that the config names, ready for use.
@@ -143,7 +144,7 @@ impl<'a> Context<'a> {
             Venue::Paper => {
                 let live = || Box::new(self.crypto_com(None)) as Box<dyn Exchange + 'a>;
                 let (paper, created) =
-                    Paper::open(self.config, self.clock, live).map_err(|why| Problem::new(2, why))?;
+                    Paper::open(self.config, self.machine, live).map_err(|why| Problem::new(2, why))?;
                 if let Some(created) = created {
                     self.log.say(&created);
                 }
@@ -156,7 +157,7 @@ impl<'a> Context<'a> {
     fn read(&self, state: &State) -> Result<(Portfolio, Plan), Problem> {
         let mut exchange = self.exchange()?;
         let portfolio = execute::look(&mut *exchange, self.config)?;
-        if let Err(failure) = execute::check_clock(&*exchange, self.clock) {
+        if let Err(failure) = execute::check_clock(&*exchange, self.machine.clock) {
             self.log.say(&failure.to_string());
         }
         if state.unresolved().next().is_some() {
@@ -188,16 +189,24 @@ fn once(context: &Context<'_>) -> Result<(), Problem> {
 }
 
 fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
-    let Context { config, clock, log, .. } = *context;
+    let config = context.config;
     let busy = format!("another cycle is running on {}; wait until it has ended", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(CYCLE_LOCK), &busy)?;
-    let mut exchange = context.exchange()?;
-    let mut journal = Journal::open(&context.journal_path())?;
+    trade(context, &mut *context.exchange()?, report)
+}
+
+/// One cycle on a venue; the caller holds the lock.
+///
+/// # Errors
+/// With the code that the program ends with; `report` says what was done before.
+pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Report) -> Result<(), Problem> {
+    let Context { config, machine: Machine { clock, disk, .. }, log, .. } = *context;
+    let journal = Journal::open(disk, &context.journal_path())?;
     if journal.repaired {
         log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
     }
-    let (journal, force) = (&mut journal, context.args.force);
-    let mut cycle = Cycle { exchange: &mut *exchange, journal, config, clock, log, force, report: Report::default() };
+    let force = context.args.force;
+    let mut cycle = Cycle { exchange, journal, config, clock, log, force, report: Report::default() };
     let outcome = cycle.run();
     *report = cycle.report;
     outcome.map_err(|failure| {
@@ -207,7 +216,7 @@ fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
 }
 
 fn plan(context: &Context<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&context.journal_path())?;
+    let state = journal::peek(context.machine.disk, &context.journal_path())?;
     let (portfolio, plan) = context.read(&state)?;
     match context.args.json {
         true => print(&format!("{}\n", output::plan_json(&portfolio, &plan))),
@@ -217,7 +226,7 @@ fn plan(context: &Context<'_>) -> Result<(), Problem> {
 }
 
 fn status(context: &Context<'_>) -> Result<(), Problem> {
-    let state = journal::peek(&context.journal_path())?;
+    let state = journal::peek(context.machine.disk, &context.journal_path())?;
     let (portfolio, plan) = context.read(&state)?;
     let (last, next) = runs(context, state.last_run);
     if context.args.json {
@@ -233,7 +242,7 @@ fn status(context: &Context<'_>) -> Result<(), Problem> {
 /// When the last run was and when the next one is due, in words.
 fn runs(context: &Context<'_>, last_run: Option<Millis>) -> (String, String) {
     let schedule = &context.config.schedule;
-    let now = context.clock.now();
+    let now = context.machine.clock.now();
     let last = last_run.map_or("never".to_string(), |last| schedule.show(last));
     let due = schedule.due(last_run, now, now);
     let next = match due <= now {

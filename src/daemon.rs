@@ -6,9 +6,12 @@
 
 use crate::clock::span;
 use crate::command::{Context, Problem};
+use crate::disk::Disk;
 use crate::exchange::Millis;
 use crate::journal::{self, State};
 use crate::log::{self, Log};
+use crate::machine::Machine;
+use crate::rhythm::{Next, Rhythm};
 use crate::store;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,89 +19,72 @@ use std::time::SystemTime;
 
 /// Held by the daemon as long as it lives.
 const LOCK: &str = "daemon.lock";
-/// Longest sleep: how late a clock that was set is noticed. 288 wake-ups a day.
-const MOST_SLEEP_MS: Millis = 300_000;
-/// First pause after a failed cycle; doubled after each further one, up to the longest.
-const FIRST_PAUSE_MS: Millis = 5000;
-const MOST_PAUSE_MS: Millis = 900_000;
 /// A cycle that takes longer hangs: it is ended, and the next one goes on from its journal.
 const DEADLINE_MS: Millis = 1_800_000;
-
-/// The pause after so many failed cycles in a row.
-pub fn pause(failures: u32) -> Millis {
-    FIRST_PAUSE_MS.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(MOST_PAUSE_MS)
-}
 
 /// Runs until the process is ended.
 ///
 /// # Errors
 /// Only before the first sleep: a second copy, no key, a damaged journal.
 pub fn run(context: &Context<'_>) -> Result<(), Problem> {
-    let Context { config, clock, log, .. } = *context;
+    let Context { config, machine: Machine { clock, disk, .. }, log, .. } = *context;
     let busy = format!("another rebalancer is running on {}; this one ends", config.state_dir.display());
     let _lock = store::lock(&config.state_dir.join(LOCK), &busy)?;
     // Found now: after an update the running file has no name any more, but its path has the new program.
     let program = std::env::current_exe()
         .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
     drop(context.exchange()?);
-    let start = clock.elapsed();
     log::shorten();
-    let mut watched = Watched::read(context.journal_path())?;
-    let (mut ran, mut failures, mut retry_at, mut told) = (None, 0_u32, start, None);
+    let mut rhythm = Rhythm::new(clock.elapsed());
+    let mut watched = Watched::read(disk, context.journal_path())?;
+    let mut told = None;
     loop {
-        let (now, elapsed) = (clock.now(), clock.elapsed());
-        // By our clock when that is later, so that a good run is never repeated at once.
-        let last_run = watched.state.last_run.max(ran);
-        let due = match watched.state.interrupted() {
-            // A rebalance that has begun is not left half done until the next date.
-            true => now,
-            false => config.schedule.due(last_run, now - (elapsed - start), now),
-        };
-        if due <= now && elapsed >= retry_at {
-            let good = run_once(context, &program);
-            if good {
-                (ran, failures, retry_at) = (Some(clock.now()), 0, clock.elapsed());
-            } else {
-                failures = failures.saturating_add(1);
-                retry_at = clock.elapsed() + pause(failures);
-                log.say(&format!("the cycle failed; the next try is in {}", span(pause(failures))));
+        let now = clock.now();
+        match rhythm.next(&config.schedule, now, clock.elapsed(), &watched.state) {
+            Next::Run => {
+                if run_once(context, &program) {
+                    rhythm.good(clock.now(), clock.elapsed());
+                } else {
+                    let pause = rhythm.failed(clock.elapsed());
+                    log.say(&format!("the cycle failed; the next try is in {}", span(pause)));
+                }
+                told = None;
+                log::shorten();
             }
-            told = None;
-            log::shorten();
-            watched.reread(log);
-            continue;
+            Next::Sleep { ms, due } => {
+                if told != Some(due) && due > now {
+                    log.say(&format!("next run {}, in {}", config.schedule.show(due), span(due - now)));
+                    told = Some(due);
+                }
+                clock.sleep(ms);
+            }
         }
-        if told != Some(due) && due > now {
-            log.say(&format!("next run {}, in {}", config.schedule.show(due), span(due - now)));
-            told = Some(due);
-        }
-        let wait = if due > now { due - now } else { retry_at - elapsed };
-        clock.sleep(wait.clamp(1, MOST_SLEEP_MS));
         watched.reread(log);
     }
 }
 
 /// A journal that cycles of ours, or one run by hand, write to.
-struct Watched {
+struct Watched<'a> {
+    disk: &'a dyn Disk,
     path: PathBuf,
     /// Length and time of the file when it was read; one that has not changed is not read again.
     mark: Option<(u64, SystemTime)>,
     state: State,
 }
 
-impl Watched {
-    fn read(path: PathBuf) -> Result<Watched, store::Error> {
+impl<'a> Watched<'a> {
+    fn read(disk: &'a dyn Disk, path: PathBuf) -> Result<Watched<'a>, store::Error> {
         // Taken before reading: what is written in between is seen the next time.
         let mark = mark(&path);
-        let state = journal::peek(&path)?;
-        Ok(Watched { path, mark, state })
+        let state = journal::peek(disk, &path)?;
+        Ok(Watched { disk, path, mark, state })
     }
 
     fn reread(&mut self, log: &Log<'_>) {
         if self.mark.is_some() && self.mark == mark(&self.path) {
             return;
         }
-        match Watched::read(self.path.clone()) {
+        match Watched::read(self.disk, self.path.clone()) {
             Ok(read) => *self = read,
             Err(error) => log.say(&error.to_string()),
         }
@@ -130,7 +116,7 @@ fn run_once(context: &Context<'_>, program: &Path) -> bool {
 }
 
 fn wait(context: &Context<'_>, mut child: Child) -> bool {
-    let Context { clock, log, .. } = *context;
+    let Context { machine: Machine { clock, .. }, log, .. } = *context;
     let start = clock.elapsed();
     let mut pause = 20;
     loop {

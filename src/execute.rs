@@ -188,7 +188,7 @@ pub struct Cycle<'a> {
     /// The venue.
     pub exchange: &'a mut dyn Exchange,
     /// The record of orders.
-    pub journal: &'a mut Journal,
+    pub journal: Journal<'a>,
     /// The owner's decisions.
     pub config: &'a Config,
     /// Time.

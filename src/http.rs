@@ -6,25 +6,16 @@
 //! loopback only. A chunked body has no length to compare: there only a complete JSON document proves completeness,
 //! which every caller checks.
 
-use crate::clock::{Clock, http_date};
+use crate::clock::http_date;
 use crate::exchange::Millis;
 use crate::log::Log;
+use crate::machine::Machine;
 use crate::text;
-use crate::tls;
+use crate::wire::{Failure, Request};
 use std::io::{self, Read};
 
 /// At most three requests a second: far below the exchange's documented limits, and the reason why they never matter.
 const PACE_MS: Millis = 334;
-const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
-
-/// A request that brought no usable reply.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Whether it is certain that the server did not get the request.
-    pub not_sent: bool,
-    /// Lower-case sentence without the request's body.
-    pub message: String,
-}
 
 /// A reply whose body is still to be read.
 pub struct Reply {
@@ -38,7 +29,7 @@ pub struct Reply {
 
 /// Sends requests to one server.
 pub struct Http<'a> {
-    clock: &'a dyn Clock,
+    machine: Machine<'a>,
     log: &'a Log<'a>,
     base: String,
     last: Option<Millis>,
@@ -46,9 +37,8 @@ pub struct Http<'a> {
 
 impl<'a> Http<'a> {
     /// A client for addresses below `base` (checked by [`base_url`]).
-    pub fn new(clock: &'a dyn Clock, log: &'a Log<'a>, base: &str) -> Http<'a> {
-        tls::install();
-        Http { clock, log, base: base.to_string(), last: None }
+    pub fn new(machine: Machine<'a>, log: &'a Log<'a>, base: &str) -> Http<'a> {
+        Http { machine, log, base: base.to_string(), last: None }
     }
 
     /// Sends a GET (no `body`) or a POST of JSON, after a pause that keeps the pace. The reply may have so many bytes and take so many
@@ -62,26 +52,20 @@ impl<'a> Http<'a> {
         body: Option<String>,
         (most_bytes, timeout_s): (usize, u64),
     ) -> Result<Reply, Failure> {
+        let clock = self.machine.clock;
         if let Some(last) = self.last {
-            self.clock.sleep((last + PACE_MS - self.clock.elapsed()).max(0));
+            clock.sleep((last + PACE_MS - clock.elapsed()).max(0));
         }
-        let start = self.clock.elapsed();
+        let start = clock.elapsed();
         self.last = Some(start);
         let url = format!("{}/{path}", self.base);
-        let request = match body {
-            None => minreq::get(&url),
-            Some(body) => minreq::post(&url).with_header("Content-Type", "application/json").with_body(body),
-        };
-        let sent = request
-            .with_header("User-Agent", USER_AGENT)
-            .with_header("Accept", "application/json")
-            .with_header("Connection", "close")
-            .with_timeout(timeout_s)
-            .with_follow_redirects(false)
-            .send_lazy();
-        let end = self.clock.elapsed();
-        let reply = sent.map_err(|error| self.failure(path, &error))?;
-        let status = reply.status_code;
+        let answer = self.machine.wire.exchange(Request { url, body, timeout_s });
+        let end = clock.elapsed();
+        let answer = answer.map_err(|failure| {
+            self.log.detail(&format!("{path}: {}", failure.message));
+            Failure { message: format!("{path}: no answer from {}: {}", self.base, failure.message), ..failure }
+        })?;
+        let status = answer.status;
         self.log.detail(&format!("{path}: http {status} after {} ms", end - start));
         if (300..400).contains(&status) {
             return Err(Failure {
@@ -89,46 +73,19 @@ impl<'a> Http<'a> {
                 message: format!("{path}: redirected elsewhere (http {status}), not followed"),
             });
         }
-        let date = reply.header("date").and_then(http_date);
-        let announced = if reply.header("transfer-encoding").is_some() { None } else { reply.header("content-length") };
+        let date = answer.header("date").and_then(http_date);
+        let announced =
+            if answer.header("transfer-encoding").is_some() { None } else { answer.header("content-length") };
         let expected = announced.and_then(|length| length.trim().parse::<i64>().ok());
         // Taken as of the reply's end: at most a second and the way back behind, never ahead.
         let date = date.map(|date| (date, end));
-        Ok(Reply { status, date, body: Body { reply, seen: 0, expected, most_bytes } })
-    }
-
-    fn failure(&self, path: &str, error: &minreq::Error) -> Failure {
-        let (not_sent, why) = match error {
-            minreq::Error::IoError(io) => (
-                matches!(
-                    io.kind(),
-                    io::ErrorKind::ConnectionRefused
-                        | io::ErrorKind::HostUnreachable
-                        | io::ErrorKind::NetworkUnreachable
-                ),
-                tls::explain(io).unwrap_or_else(|| format!("{io} (is the network up?)")),
-            ),
-            minreq::Error::AddressNotFound => (true, format!("{error} (is the network up?)")),
-            other => (false, other.to_string()),
-        };
-        self.log.detail(&format!("{path}: {why}"));
-        Failure { not_sent, message: format!("{path}: no answer from {}: {why}", self.base) }
-    }
-}
-
-trait Header {
-    fn header(&self, name: &str) -> Option<&str>;
-}
-
-impl Header for minreq::ResponseLazy {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        Ok(Reply { status, date, body: Body { bytes: answer.body, seen: 0, expected, most_bytes } })
     }
 }
 
 /// A reply's body as a stream that ends in an error unless it is whole.
 pub struct Body {
-    reply: minreq::ResponseLazy,
+    bytes: Box<dyn Read>,
     seen: usize,
     expected: Option<i64>,
     most_bytes: usize,
@@ -147,7 +104,7 @@ impl Body {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reply.read(buffer)?;
+        let count = self.bytes.read(buffer)?;
         self.seen += count;
         if self.seen > self.most_bytes {
             return Err(io::Error::other(format!("the body is larger than {} bytes", self.most_bytes)));

@@ -14,13 +14,11 @@
 //! it is. When it has grown past [`MOST_BYTES`] and nothing in it is needed, it is replaced by its head and newest lines.
 
 use crate::amount::{Quantity, Value};
+use crate::disk::Disk;
 use crate::exchange::{Millis, OrderState};
 use crate::json::{Object, Row};
 use crate::market::{Order, Side, Size};
 use crate::store::{self, Error};
-use crate::text;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A journal above this size is shortened when nothing in it is open.
@@ -201,15 +199,15 @@ fn damaged(path: &Path, line: usize) -> Error {
 ///
 /// # Errors
 /// When it cannot be read or is damaged.
-pub fn peek(path: &Path) -> Result<State, Error> {
-    match read(path)? {
+pub fn peek(disk: &dyn Disk, path: &Path) -> Result<State, Error> {
+    match read(disk, path)? {
         None => Ok(State::default()),
         Some(bytes) => replay(path, &bytes).map(|(state, _, _)| state),
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match File::open(path).and_then(|mut file| text::bytes(&mut file, MOST_READ_BYTES)) {
+fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match disk.read(path, MOST_READ_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::new("read", path, error)),
@@ -217,9 +215,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// A journal open for writing.
-pub struct Journal {
+pub struct Journal<'a> {
+    disk: &'a dyn Disk,
     path: PathBuf,
-    file: File,
     length: u64,
     /// What it says now.
     pub state: State,
@@ -227,18 +225,18 @@ pub struct Journal {
     pub repaired: bool,
 }
 
-impl Journal {
+impl<'a> Journal<'a> {
     /// Opens a journal, or creates it. The caller holds the lock.
     ///
     /// # Errors
     /// When it is damaged, or the disk refuses.
-    pub fn open(path: &Path) -> Result<Journal, Error> {
-        let bytes = match read(path)? {
+    pub fn open(disk: &'a dyn Disk, path: &Path) -> Result<Journal<'a>, Error> {
+        let bytes = match read(disk, path)? {
             Some(bytes) => bytes,
             None => {
-                let fresh = State { salt: salt(path)?, ..State::default() };
+                let fresh = State { salt: salt(disk, path)?, ..State::default() };
                 let head = head(&fresh);
-                store::replace(path, &head)?;
+                store::replace(disk, path, &head)?;
                 head.into_bytes()
             }
         };
@@ -246,10 +244,9 @@ impl Journal {
         let repaired = good < bytes.len();
         let mut length = u64::try_from(good).unwrap_or(0);
         if length > MOST_BYTES && state.unresolved().next().is_none() {
-            length = shorten(path, bytes.get(..good).unwrap_or_default(), &state, lines)?;
+            length = shorten(disk, path, bytes.get(..good).unwrap_or_default(), &state, lines)?;
         }
-        let file = store::private().append(true).open(path).map_err(|error| Error::new("open", path, error))?;
-        let mut journal = Journal { path: path.to_path_buf(), file, length, state, repaired };
+        let journal = Journal { disk, path: path.to_path_buf(), length, state, repaired };
         if repaired {
             journal.cut_back()?;
         }
@@ -312,7 +309,7 @@ impl Journal {
 
     fn append(&mut self, text: &str) -> Result<(), Error> {
         let line = store::seal(text);
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self.disk.append(&self.path, line.as_bytes()).and_then(|()| self.disk.sync(&self.path));
         if let Err(error) = written {
             // Half a line must not stay before the next one.
             self.cut_back()?;
@@ -325,8 +322,8 @@ impl Journal {
         }
     }
 
-    fn cut_back(&mut self) -> Result<(), Error> {
-        let cut = self.file.set_len(self.length).and_then(|()| self.file.sync_all());
+    fn cut_back(&self) -> Result<(), Error> {
+        let cut = self.disk.cut(&self.path, self.length).and_then(|()| self.disk.sync(&self.path));
         cut.map_err(|error| Error::new("repair", &self.path, error))
     }
 }
@@ -343,7 +340,7 @@ fn head(state: &State) -> String {
 }
 
 /// Replaces a journal in which nothing is open by its head and its newest lines.
-fn shorten(path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64, Error> {
+fn shorten(disk: &dyn Disk, path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64, Error> {
     let text = String::from_utf8_lossy(bytes);
     let mut short = head(state);
     // From the first cycle record among the kept lines on, so that no outcome is without its intent.
@@ -353,15 +350,14 @@ fn shorten(path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64
         short.push_str(line);
         short.push('\n');
     }
-    store::replace(path, &short)?;
+    store::replace(disk, path, &short)?;
     Ok(u64::try_from(short.len()).unwrap_or(0))
 }
 
 /// Eight hex digits that tell this journal's orders from those of any other.
-fn salt(path: &Path) -> Result<String, Error> {
+fn salt(disk: &dyn Disk, path: &Path) -> Result<String, Error> {
     let mut bytes = [0_u8; 4];
-    let source = Path::new("/dev/urandom");
-    let read = File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| Error::new("create", path, format!("no random number from {}: {error}", source.display())))?;
+    disk.random(&mut bytes)
+        .map_err(|error| Error::new("create", path, format!("there is no random number: {error}")))?;
     Ok(base16ct::lower::encode_string(&bytes))
 }

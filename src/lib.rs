@@ -17,13 +17,14 @@
 //! | [`execute`] | a cycle: recover, sell, confirm, look again, buy, verify |
 //! | [`journal`] | every order before it is sent; recovery |
 //! | [`store`] | sealed lines, atomic replacement, locks |
-//! | [`schedule`] | when the next run is due; pure |
+//! | [`schedule`], [`rhythm`] | when the next run is due, when a failed one is tried again; pure |
 //! | [`daemon`] | the sleep loop: starts a cycle as a process of its own |
 //! | [`command`] | what each command does, and its exit code |
 //! | [`check`] | the doctor |
 //! | [`named`], [`text`] | values by name; whole texts with a limit |
-//! | [`clock`], [`log`] | time and the log, passed in |
-//! | [`http`], [`tls`], [`json`] | the wire, with every limit |
+//! | [`machine`] | what is outside, passed in: [`clock`], [`disk`], [`wire`] |
+//! | [`log`] | what the owner reads |
+//! | [`http`], [`tls`], [`json`] | requests and replies, with every limit |
 //! | [`exchange`] | the trait; `crypto_com` and `paper` behind it |
 //! | [`output`] | tables and JSON |
 //!
@@ -37,18 +38,22 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod daemon;
+pub mod disk;
 pub mod exchange;
 pub mod execute;
 pub mod http;
 pub mod journal;
 pub mod json;
 pub mod log;
+pub mod machine;
 pub mod market;
 pub mod named;
 pub mod output;
 pub mod plan;
 pub mod portfolio;
+pub mod rhythm;
 pub mod schedule;
 pub mod store;
 pub mod text;
 pub mod tls;
+pub mod wire;

@@ -3,11 +3,11 @@
 //! A sealed line is `LENGTH CHECK TEXT\n`: the length of TEXT in bytes, then the first 8 hex digits of its SHA-256. A line that
 //! was cut or changed does not unseal. Files are created with mode 0600; they show what somebody owns.
 
+use crate::disk::{Disk, private};
 use core::fmt;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file that could not be used.
@@ -46,37 +46,21 @@ fn check(text: &str) -> String {
     base16ct::lower::encode_string(digest.get(..4).unwrap_or_default())
 }
 
-/// Options for every file that this program writes.
-pub fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
 /// Replaces a file by `text` so that after a power cut either the old or the new one is there, whole.
 ///
 /// # Errors
 /// When writing, syncing or renaming fails; the old file is then still there.
-pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
+pub fn replace(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), Error> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     let write = || -> io::Result<()> {
-        let mut file = private().create(true).write(true).truncate(true).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        sync_directory(path)
+        disk.write(&beside, text.as_bytes())?;
+        disk.sync(&beside)?;
+        disk.rename(&beside, path)?;
+        disk.sync_directory(path)
     };
     write().map_err(|error| Error::new("write", path, error))
-}
-
-/// Makes a file's name durable: the directory is synced as well.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
 }
 
 /// Takes a lock that ends with this process, however it ends.

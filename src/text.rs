@@ -41,7 +41,15 @@ pub fn bytes(source: &mut dyn Read, most: usize) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`bytes`], and when it is not UTF-8.
 pub fn of(source: &mut dyn Read, most: usize) -> io::Result<String> {
-    String::from_utf8(bytes(source, most)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    utf8(bytes(source, most)?)
+}
+
+/// Bytes as text.
+///
+/// # Errors
+/// When they are not UTF-8.
+pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 /// A file of at most `most` bytes as text.

@@ -7,6 +7,7 @@ mod common;
 
 use common::{Chance, Dir};
 use rebalancer::amount::{Quantity, Value};
+use rebalancer::disk::SystemDisk;
 use rebalancer::exchange::OrderState;
 use rebalancer::journal::{Intent, Journal, State, peek};
 use rebalancer::market::{Order, Side, Size};
@@ -15,12 +16,12 @@ use std::path::Path;
 
 const NOW: i64 = 1_795_366_985_000;
 
-fn open(path: &Path) -> Journal {
-    Journal::open(path).unwrap_or_else(|error| panic!("{error}"))
+fn open(path: &Path) -> Journal<'static> {
+    Journal::open(&SystemDisk, path).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn look_at(path: &Path) -> State {
-    peek(path).unwrap_or_else(|error| panic!("{error}"))
+    peek(&SystemDisk, path).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn quantity(text: &str) -> Quantity {
@@ -228,7 +229,10 @@ fn a_journal_cut_at_any_byte_says_what_its_whole_lines_say_or_is_refused() {
         std::fs::write(&path, &bytes[..at]).unwrap();
         let whole = ends.iter().copied().filter(|end| *end <= at).max();
         let Some(whole) = whole else {
-            assert!(peek(&path).is_err() && Journal::open(&path).is_err(), "cut in the head at {at}");
+            assert!(
+                peek(&SystemDisk, &path).is_err() && Journal::open(&SystemDisk, &path).is_err(),
+                "cut in the head at {at}"
+            );
             assert_eq!(std::fs::read(&path).unwrap(), bytes[..at], "a refused journal is left as it is");
             continue;
         };
@@ -271,12 +275,12 @@ fn flip_every_bit(bytes: &[u8], range: std::ops::Range<usize>) {
             let mut flipped = bytes.to_vec();
             flipped[at] ^= 1 << bit;
             std::fs::write(&path, &flipped).unwrap();
-            let peeked = peek(&path).as_ref().map_or("refused".to_string(), told);
+            let peeked = peek(&SystemDisk, &path).as_ref().map_or("refused".to_string(), told);
             if peeked != "refused" && bit != at % 8 {
                 assert!(at >= last && peeked == without_last, "byte {at}, bit {bit}: read as\n{peeked}");
                 continue; // Repairing is tried for one bit of a byte, because syncing takes its time.
             }
-            let opened = Journal::open(&path);
+            let opened = Journal::open(&SystemDisk, &path);
             let said = opened.as_ref().map_or("refused".to_string(), |journal| told(&journal.state));
             assert_eq!(peeked, said, "both readings agree: byte {at}, bit {bit}");
             match opened {
@@ -323,7 +327,7 @@ fn a_line_that_is_missing_doubled_swapped_or_foreign_is_never_accepted_as_someth
     let path = dir.file("changed");
     let refused = |text: &str, why: &str| {
         std::fs::write(&path, text).unwrap();
-        assert!(peek(&path).is_err() && Journal::open(&path).is_err(), "{why}: {text}");
+        assert!(peek(&SystemDisk, &path).is_err() && Journal::open(&SystemDisk, &path).is_err(), "{why}: {text}");
         assert_eq!(dir.read("changed"), text, "{why}");
     };
     refused("", "empty");
@@ -494,11 +498,11 @@ fn what_cannot_be_a_journal_file_is_an_error_that_names_it() {
     let dir = Dir::new();
     std::fs::create_dir(dir.file("directory")).unwrap();
     for name in ["directory", "no/where"] {
-        let Err(error) = Journal::open(&dir.file(name)) else { panic!("{name} was opened") };
+        let Err(error) = Journal::open(&SystemDisk, &dir.file(name)) else { panic!("{name} was opened") };
         assert!(error.to_string().contains(name), "{error}");
     }
     dir.write("binary", [0_u8, 255, 10, 13, 0, 0]);
-    assert!(peek(&dir.file("binary")).is_err());
+    assert!(peek(&SystemDisk, &dir.file("binary")).is_err());
     let mut journal = open(&dir.file("j"));
     assert!(journal.conclude("rb00000000", &filled(1), 1000).is_err(), "an outcome without its intent");
 }

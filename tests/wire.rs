@@ -12,12 +12,14 @@ mod exchange;
 use exchange::{Act, Fault, World};
 use rebalancer::amount::{Quantity, Value};
 use rebalancer::clock::{Clock, SystemClock, stamp};
+use rebalancer::disk::SystemDisk;
 use rebalancer::exchange::catalogue::Cache;
 use rebalancer::exchange::crypto_com::CryptoCom;
 use rebalancer::exchange::signer::Credentials;
 use rebalancer::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OrderState};
 use rebalancer::http::base_url;
 use rebalancer::log::Log;
+use rebalancer::machine::Machine;
 use rebalancer::market::{Order, Side, Size};
 use rebalancer::named::Named;
 use std::io::{Read, Write};
@@ -64,7 +66,7 @@ fn open(url: &str, quote: &str, cache: &Path, ahead_ms: Millis) -> (Venue, &'sta
         Box::leak(Box::new(Fake { start: SystemClock::new().now() + ahead_ms, slept: AtomicI64::new(0) }));
     let log: &Log<'_> = Box::leak(Box::new(Log::new(clock, 0, true, &|_| ())));
     let key = Credentials::new("test-key".into(), "test-secret".into());
-    (CryptoCom::new(clock, log, url, quote, cache.to_path_buf(), Some(key)), clock)
+    (CryptoCom::new(Machine::this(clock), log, url, quote, cache.to_path_buf(), Some(key)), clock)
 }
 
 fn client(url: &str) -> Venue {
@@ -741,7 +743,7 @@ fn a_file_of_trading_rules_that_is_damaged_anywhere_is_not_believed() {
     let (mut venue, clock) = open(&exchange.url(), "USDT", &path, 0);
     let whole = fine(venue.listings(&coins));
     let text = std::fs::read(&path).unwrap();
-    let cache = Cache::new(path.clone(), format!("{} USDT", exchange.url()));
+    let cache = Cache::new(&SystemDisk, path.clone(), format!("{} USDT", exchange.url()));
     let now = clock.now() + 10_000;
     assert!(cache.load(now).is_some());
     let believed = |bytes: &[u8]| {

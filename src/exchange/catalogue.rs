@@ -4,6 +4,7 @@
 //! A file that is damaged, old, from the future or about something else is not an error: the list is read again.
 
 use crate::amount::{Price, Quantity, Value};
+use crate::disk::Disk;
 use crate::exchange::Millis;
 use crate::json::{Object, Row};
 use crate::market::{Coin, Market};
@@ -65,21 +66,22 @@ impl Instrument {
 pub type Instruments = Named<Option<Instrument>>;
 
 /// The file.
-pub struct Cache {
+pub struct Cache<'a> {
+    disk: &'a dyn Disk,
     path: PathBuf,
     /// What the rules are about: the exchange's address and the quote currency.
     subject: String,
 }
 
-impl Cache {
+impl<'a> Cache<'a> {
     /// A cache of rules about `subject`.
-    pub fn new(path: PathBuf, subject: String) -> Cache {
-        Cache { path, subject }
+    pub fn new(disk: &'a dyn Disk, path: PathBuf, subject: String) -> Cache<'a> {
+        Cache { disk, path, subject }
     }
 
     /// What is known of a previous reading, if it is recent and about the same subject.
     pub fn load(&self, now: Millis) -> Option<Instruments> {
-        let text = text::file(&self.path, MOST_BYTES).ok()?;
+        let text = text::utf8(self.disk.read(&self.path, MOST_BYTES).ok()?).ok()?;
         let mut lines = text.lines();
         let head = Row::read(store::unseal(lines.next()?)?).ok()?;
         let age = now.saturating_sub(head.get("at")?.parse().ok()?);
@@ -104,12 +106,12 @@ impl Cache {
         for (coin, instrument) in coins.iter() {
             text.push_str(&store::seal(&write_coin(coin, instrument.as_ref())));
         }
-        let _ = store::replace(&self.path, &text);
+        let _ = store::replace(self.disk, &self.path, &text);
     }
 
     /// Forgets what was kept.
     pub fn forget(&self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = self.disk.remove(&self.path);
     }
 }
 

@@ -11,11 +11,13 @@ use crate::clock::Clock;
 use crate::exchange::catalogue::{Cache, Instrument, Instruments};
 use crate::exchange::signer::Credentials;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
-use crate::http::{Failure, Http, Reply};
+use crate::http::{Http, Reply};
 use crate::json::{self, Object, Row, RowsError};
 use crate::log::Log;
+use crate::machine::Machine;
 use crate::market::{Coin, Order, Quote, Size};
 use crate::named::Named;
+use crate::wire::Failure;
 use shapes::{DOLLARS, MIN_USD, judge, on_result, read_account, read_instrument, spot_base, unreadable};
 use std::path::PathBuf;
 
@@ -54,7 +56,7 @@ pub struct CryptoCom<'a> {
     http: Http<'a>,
     credentials: Option<Credentials>,
     quote: Coin,
-    cache: Cache,
+    cache: Cache<'a>,
     instruments: Instruments,
     /// The exchange's time, and our monotonic clock at that moment. Chosen once, so that nonces rise.
     anchor: Option<(Millis, Millis)>,
@@ -64,7 +66,7 @@ pub struct CryptoCom<'a> {
 impl<'a> CryptoCom<'a> {
     /// An account; without credentials only public questions are answered.
     pub fn new(
-        clock: &'a dyn Clock,
+        machine: Machine<'a>,
         log: &'a Log<'a>,
         base_url: &str,
         quote: &str,
@@ -72,12 +74,12 @@ impl<'a> CryptoCom<'a> {
         credentials: Option<Credentials>,
     ) -> CryptoCom<'a> {
         CryptoCom {
-            clock,
+            clock: machine.clock,
             log,
-            http: Http::new(clock, log, base_url),
+            http: Http::new(machine, log, base_url),
             credentials,
             quote: quote.to_string(),
-            cache: Cache::new(cache, format!("{base_url} {quote}")),
+            cache: Cache::new(machine.disk, cache, format!("{base_url} {quote}")),
             instruments: Instruments::new(),
             anchor: None,
             last_nonce: 0,

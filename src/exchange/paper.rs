@@ -15,10 +15,10 @@
 //! Fees are taken as on the exchange: of a buy in the coin, of a sell in the quote currency.
 
 use crate::amount::{Percent, Price, Quantity, Value};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
 use crate::json::{self, Error as JsonError, Next, Object, Reader};
+use crate::machine::Machine;
 use crate::market::{Coin, Market, Order, Quote, Size};
 use crate::named::Named;
 use crate::store;
@@ -67,7 +67,7 @@ struct Account {
 
 /// The paper account.
 pub struct Paper<'a> {
-    clock: &'a dyn Clock,
+    machine: Machine<'a>,
     path: PathBuf,
     quote: Coin,
     /// Coins that must have a price.
@@ -86,17 +86,17 @@ impl<'a> Paper<'a> {
     /// When the file cannot be read, written or understood, with its line.
     pub fn open(
         config: &Config,
-        clock: &'a dyn Clock,
+        machine: Machine<'a>,
         live: impl FnOnce() -> Box<dyn Exchange + 'a>,
     ) -> Result<(Paper<'a>, Option<String>), String> {
         let path = config.state_dir.join(FILE);
         let mut created = None;
-        let text = match text::file(&path, MOST_BYTES) {
+        let text = match machine.disk.read(&path, MOST_BYTES).and_then(text::utf8) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let (account, made_up) = demo(config);
                 let text = write(&account);
-                store::replace(&path, &text).map_err(|error| error.to_string())?;
+                store::replace(machine.disk, &path, &text).map_err(|error| error.to_string())?;
                 created = Some(welcome(&path, &config.quote, &made_up));
                 text
             }
@@ -113,7 +113,7 @@ impl<'a> Paper<'a> {
         let live = account.prices.is_none().then(live);
         let allocation = config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).cloned();
         let (quote, allocation) = (config.quote.clone(), allocation.collect());
-        let paper = Paper { clock, path, quote, allocation, account, live, listings: Named::new() };
+        let paper = Paper { machine, path, quote, allocation, account, live, listings: Named::new() };
         Ok((paper, created))
     }
 
@@ -166,7 +166,7 @@ impl<'a> Paper<'a> {
         account.balances.insert(&self.quote, cash);
         let number = account.orders.len() + 1;
         let state = OrderState {
-            order_id: format!("paper-{}-{number}", self.clock.now()),
+            order_id: format!("paper-{}-{number}", self.machine.clock.now()),
             status: "FILLED".to_string(),
             terminal: true,
             filled_quantity: quantity,
@@ -222,7 +222,8 @@ impl Exchange for Paper<'_> {
         let surplus = account.orders.len().saturating_sub(KEPT_ORDERS);
         account.orders.drain(..surplus);
         // The account's file is the exchange: an order is accepted when it is on the disk.
-        store::replace(&self.path, &write(&account)).map_err(|error| Error::new(Kind::Unknown, error.to_string()))?;
+        store::replace(self.machine.disk, &self.path, &write(&account))
+            .map_err(|error| Error::new(Kind::Unknown, error.to_string()))?;
         self.account = account;
         Ok(())
     }
@@ -236,11 +237,11 @@ impl Exchange for Paper<'_> {
     }
 
     fn time(&self) -> Option<Millis> {
-        Some(self.clock.now())
+        Some(self.machine.clock.now())
     }
 
     fn order_expiry(&self) -> Millis {
-        self.clock.now()
+        self.machine.clock.now()
     }
 
     fn fee(&self) -> Percent {

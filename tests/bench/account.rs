@@ -3,6 +3,7 @@
 
 use crate::exchange::{World, dec};
 use rebalancer::amount::{Quantity, Value};
+use rebalancer::disk::SystemDisk;
 use rebalancer::exchange::{Millis, OrderState};
 use rebalancer::journal::{Intent, Journal};
 use rebalancer::market::{Order, Side, Size};
@@ -80,7 +81,7 @@ pub fn config(coins: usize, url: &str, schedule: &str) -> String {
 /// Writes a journal that is as long as it gets, ended by a good cycle at this time.
 pub fn full_journal(path: &Path, now: Millis) -> Result<(), String> {
     let said = |error: store::Error| error.to_string();
-    let mut journal = Journal::open(path).map_err(said)?;
+    let mut journal = Journal::open(&SystemDisk, path).map_err(said)?;
     // One good cycle of ten orders, with the program's own records; the others are copies of it under numbers of their own.
     for _ in 0..10 {
         let intent = sample_intent(journal.next_id(now), now);

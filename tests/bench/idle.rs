@@ -11,9 +11,11 @@ use rebalancer::clock::Clock;
 use rebalancer::command::Context;
 use rebalancer::config::Config;
 use rebalancer::daemon;
+use rebalancer::disk::SystemDisk;
 use rebalancer::exchange::Millis;
 use rebalancer::journal::Journal;
 use rebalancer::log::Log;
+use rebalancer::machine::Machine;
 use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +62,7 @@ pub fn day(folder: &Path, hours: usize) -> Result<(), String> {
     let time = SimulatedClock { now: Cell::new(MONDAY) };
     let clock = LastDay { time, until: MONDAY + hours * HOUR_MS, sleeps: Cell::new(0) };
     let log = Log::new(&clock, 0, false, &rebalancer::log::stderr);
-    let context = Context { args: &args, config: &config, clock: &clock, log: &log };
+    let context = Context { args: &args, config: &config, machine: Machine::this(&clock), log: &log };
     daemon::run(&context).map_err(|problem| problem.message)
 }
 
@@ -84,7 +86,7 @@ fn folder(full: bool) -> Result<Home, String> {
     if full {
         account::full_journal(&path, MONDAY - 1)?;
     } else {
-        let journal = Journal::open(&path).and_then(|mut journal| journal.finish(MONDAY - 1));
+        let journal = Journal::open(&SystemDisk, &path).and_then(|mut journal| journal.finish(MONDAY - 1));
         journal.map_err(|error| error.to_string())?;
     }
     Ok(home)

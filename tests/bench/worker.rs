@@ -16,12 +16,14 @@ use crate::idle;
 use rebalancer::amount::{Percent, Price, Quantity, Value};
 use rebalancer::clock::Clock;
 use rebalancer::config::{self, Config};
+use rebalancer::disk::SystemDisk;
 use rebalancer::exchange::catalogue::{Cache, Instrument, Instruments};
 use rebalancer::exchange::crypto_com::CryptoCom;
 use rebalancer::exchange::{Balance, Exchange, Listing, Millis};
 use rebalancer::http::Http;
 use rebalancer::json::{self, Reader};
 use rebalancer::log::Log;
+use rebalancer::machine::Machine;
 use rebalancer::market::{Market, Quote};
 use rebalancer::named::Named;
 use rebalancer::plan::{self, Rules};
@@ -169,7 +171,7 @@ fn list(url: &str, count: usize, cache: &str, times: usize) -> Result<(), String
     let (clock, coins) = (now(), coins(count));
     let log = Log::new(&clock, 0, false, &|_| ());
     for _ in 0..times {
-        let mut exchange = CryptoCom::new(&clock, &log, url, "USDT", cache.into(), None);
+        let mut exchange = CryptoCom::new(Machine::this(&clock), &log, url, "USDT", cache.into(), None);
         let listings = exchange.listings(&coins).map_err(|error| error.message)?;
         if listings.len() != count {
             return Err(format!("{} of {count} coins are listed", listings.len()));
@@ -181,7 +183,7 @@ fn list(url: &str, count: usize, cache: &str, times: usize) -> Result<(), String
 fn pairs(url: &str, times: usize) -> Result<(), String> {
     let (clock, coins) = (now(), coins(10));
     let log = Log::new(&clock, 0, false, &|_| ());
-    let mut exchange = CryptoCom::new(&clock, &log, url, "USDT", "/nowhere/cache".into(), None);
+    let mut exchange = CryptoCom::new(Machine::this(&clock), &log, url, "USDT", "/nowhere/cache".into(), None);
     for _ in 0..times {
         black_box(exchange.quotes_of(&coins).map_err(|error| error.message)?);
     }
@@ -192,8 +194,9 @@ fn pairs(url: &str, times: usize) -> Result<(), String> {
 pub fn fetch(url: &str, path: &str) -> Result<String, String> {
     let clock = now();
     let log = Log::new(&clock, 0, false, &|_| ());
-    let reply =
-        Http::new(&clock, &log, url).send(path, None, (4 * 1024 * 1024, 15)).map_err(|failure| failure.message)?;
+    let reply = Http::new(Machine::this(&clock), &log, url)
+        .send(path, None, (4 * 1024 * 1024, 15))
+        .map_err(|failure| failure.message)?;
     reply.body.text().map_err(|error| error.to_string())
 }
 
@@ -216,7 +219,7 @@ fn cache(what: &str, file: &str, count: usize, times: usize) -> Result<(), Strin
     for coin in coins(count) {
         rules.insert(&coin, Some(instrument(&coin)));
     }
-    let cache = Cache::new(file.into(), "the exchange".to_string());
+    let cache = Cache::new(&SystemDisk, file.into(), "the exchange".to_string());
     cache.save(0, &rules);
     for _ in 0..times {
         match what {
