@@ -168,6 +168,8 @@ struct Draft<'a> {
     coins_fired: bool,
     /// Whether a coin or the cash is.
     fired: bool,
+    /// Which coins are, but no order can bring them back now.
+    blocked: Vec<bool>,
 }
 
 /// Plans one rebalance. `None` when an amount is too large to count.
@@ -176,7 +178,7 @@ pub fn plan(portfolio: &Portfolio, rules: &Rules) -> Option<Plan> {
     draft.fire();
     if draft.fired {
         match rules.method {
-            Method::Full if !rules.resume => draft.sell_all(),
+            Method::Full if draft.sells_all() => draft.sell_all(),
             Method::Full | Method::Target if draft.coins_fired || !rules.resume => draft.all_to_target(),
             _ => draft.drifted()?,
         }
@@ -226,6 +228,7 @@ impl<'a> Draft<'a> {
             skipped: Vec::new(),
             coins_fired: false,
             fired: false,
+            blocked: Vec::new(),
         })
     }
 
@@ -237,49 +240,86 @@ impl<'a> Draft<'a> {
     fn fire(&mut self) {
         let portfolio = self.portfolio;
         for (at, holding) in portfolio.holdings.iter().enumerate() {
-            let Some(standing) = self.standings.get(at).filter(|standing| standing.out) else { continue };
+            let Some(standing) = self.standings.get(at).filter(|standing| standing.out) else {
+                self.blocked.push(false);
+                continue;
+            };
             let (above, below) = (standing.above(), standing.below());
             let min = holding.minimum(self.rules.bounds);
             // What a sell is worth on the tick decides whether it is worth an order.
             let wanted = if above > Value::ZERO { holding.worth_on_tick(above) } else { below };
             let amount = if above > Value::ZERO { above.min(holding.free_value) } else { below };
             let quote = &portfolio.cash.coin;
-            if wanted < min || wanted == Value::ZERO {
+            // Off by an order's worth, but the tick is too coarse for the whole of it.
+            let most = if above > Value::ZERO { holding.worth_on_tick(holding.free_value) } else { standing.target };
+            let coarse = most < min && above.max(below) >= holding.market.min_value.max(self.rules.bounds.min);
+            let obstacle = if wanted < min || wanted == Value::ZERO {
+                let way = if above > Value::ZERO { "sell" } else { "buy" };
+                let worth = wanted.rounded(2);
+                let reason =
+                    format!("out of its band, but the order to {way} is worth {worth} {quote}, less than {min}");
                 if !self.rules.force {
-                    let way = if above > Value::ZERO { "sell" } else { "buy" };
-                    self.skip(
-                        &holding.coin,
-                        format!(
-                            "out of its band, but the order to {way} is worth {} {quote}, less than {min}",
-                            wanted.rounded(2)
-                        ),
-                    );
+                    self.skip(&holding.coin, reason);
                 }
+                self.blocked.push(coarse);
+                continue;
+            } else if !holding.market.tradable {
+                Some(format!("out of its band, but {} takes no orders now", holding.market.symbol))
+            } else if amount < min {
+                Some(format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total))
+            } else if !self.possible(holding, amount, above > Value::ZERO) {
+                Some(no_size(holding, amount, self.rules))
+            } else {
+                None
+            };
+            self.fired = true;
+            self.blocked.push(obstacle.is_some());
+            if let Some(reason) = obstacle {
+                self.skip(&holding.coin, reason);
                 continue;
             }
-            self.fired = true;
-            if !holding.market.tradable {
-                self.skip(&holding.coin, format!("out of its band, but {} takes no orders now", holding.market.symbol));
-            } else if amount < min {
-                self.skip(
-                    &holding.coin,
-                    format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total),
-                );
-            } else {
-                if amount < wanted {
-                    self.skip(
-                        &holding.coin,
-                        format!("sold in part: only {} of {} is free", holding.free, holding.total),
-                    );
-                }
-                let side = if above > Value::ZERO { &mut self.sells } else { &mut self.buys };
-                if let Some(slot) = side.get_mut(at) {
-                    *slot = amount;
-                }
+            if amount < wanted {
+                let reason = format!("sold in part: only {} of {} is free", holding.free, holding.total);
+                self.skip(&holding.coin, reason);
+            }
+            let side = if above > Value::ZERO { &mut self.sells } else { &mut self.buys };
+            if let Some(slot) = side.get_mut(at) {
+                *slot = amount;
             }
         }
         self.coins_fired = self.fired;
         self.fired |= self.cash_fires();
+    }
+
+    /// Whether `full` sells everything. Not to spend idle cash; not with a coin that is too large to be sold as a whole; and not
+    /// with one that stays out of its band whatever is done, because then everything would be sold and bought back in every cycle.
+    fn sells_all(&self) -> bool {
+        let too_large = |holding: &Holding| {
+            self.sells_whole(holding, holding.minimum(self.rules.bounds))
+                && !self.possible(holding, holding.free_value, true)
+        };
+        let needs = self.coins_fired || self.cash.value < self.cash.target;
+        let hindered = self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
+        !self.rules.resume && needs && !hindered
+    }
+
+    /// Whether all that is free of a coin is worth an order.
+    fn sells_whole(&self, holding: &Holding, min: Value) -> bool {
+        holding.market.tradable && holding.worth_on_tick(holding.free_value) >= min
+    }
+
+    fn is_blocked(&self, at: usize) -> bool {
+        self.blocked.get(at).is_some_and(|blocked| *blocked)
+    }
+
+    /// Whether an amount makes orders at all: within the limits, and not in too many pieces.
+    fn possible(&self, holding: &Holding, amount: Value, selling: bool) -> bool {
+        let (market, bounds) = (&holding.market, self.rules.bounds);
+        let orders = match selling {
+            true => market.sell(market.quantity_worth(amount, holding.price), holding.price, bounds),
+            false => market.buy(amount, holding.quote.ask, bounds),
+        };
+        !orders.is_empty()
     }
 
     fn cash_fires(&self) -> bool {
@@ -363,7 +403,7 @@ impl<'a> Draft<'a> {
             let min = if trades { Value::ZERO } else { holding.minimum(self.rules.bounds) };
             let room = whole.minus_or_zero(taken);
             let worth = if selling && !trades { holding.worth_on_tick(room) } else { room };
-            if holding.market.tradable && room > Value::ZERO && worth >= min {
+            if holding.market.tradable && !self.is_blocked(at) && room > Value::ZERO && worth >= min {
                 candidates.push(Candidate { at, room, min, trades });
             }
         }
@@ -378,8 +418,9 @@ impl<'a> Draft<'a> {
             let sell = standing.value.minus_or_zero(standing.target).min(holding.free_value);
             let worth = holding.worth_on_tick(sell);
             let buy = standing.target.minus_or_zero(standing.value);
+            let able = holding.market.tradable && !self.is_blocked(at);
             let fits = |amount: Value, worth: Value| {
-                if holding.market.tradable && worth >= min { amount } else { Value::ZERO }
+                if able && worth >= min { amount } else { Value::ZERO }
             };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
                 (*sells, *buys) = (fits(sell, worth), fits(buy, buy));
@@ -391,11 +432,8 @@ impl<'a> Draft<'a> {
     fn sell_all(&mut self) {
         for (at, (holding, standing)) in self.portfolio.holdings.iter().zip(&self.standings).enumerate() {
             let min = holding.minimum(self.rules.bounds);
-            let sell = if holding.market.tradable && holding.worth_on_tick(holding.free_value) >= min {
-                holding.free_value
-            } else {
-                Value::ZERO
-            };
+            let sells = self.sells_whole(holding, min);
+            let sell = if sells { holding.free_value } else { Value::ZERO };
             let buy = standing.target.minus_or_zero(holding.value - sell);
             let buy = if holding.market.tradable && buy >= min { buy } else { Value::ZERO };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
@@ -414,7 +452,8 @@ impl<'a> Draft<'a> {
             let quantity = if all { holding.free } else { worth.min(holding.free) };
             let pieces = holding.market.sell(quantity, holding.price, self.rules.bounds);
             if pieces.is_empty() {
-                self.skipped.push(no_size(holding, *sell, self.rules));
+                let reason = no_size(holding, *sell, self.rules);
+                self.skipped.push(Skip { coin: holding.coin.clone(), reason });
             }
             for piece in pieces {
                 brought += holding.proceeds(piece.value, self.rules.fee)?;
@@ -467,7 +506,7 @@ impl<'a> Draft<'a> {
         for (holding, buy) in portfolio.holdings.iter().zip(&self.buys).filter(|(_, buy)| **buy > Value::ZERO) {
             let pieces = holding.market.buy(*buy, holding.quote.ask, rules.bounds);
             if pieces.is_empty() {
-                skipped.push(no_size(holding, *buy, rules));
+                skipped.push(Skip { coin: holding.coin.clone(), reason: no_size(holding, *buy, rules) });
             }
             buys.extend(pieces);
         }
@@ -495,16 +534,15 @@ pub fn shrink(amounts: &mut [Value], funds: Value) {
     }
 }
 
-fn no_size(holding: &Holding, value: Value, rules: &Rules) -> Skip {
+fn no_size(holding: &Holding, value: Value, rules: &Rules) -> String {
     let market = &holding.market;
-    let reason = format!(
+    format!(
         "an order for {} fits neither its tick of {} {} nor its limits (minimum {})",
         value.rounded(2),
         market.quantity_tick,
         holding.coin,
         holding.minimum(rules.bounds)
-    );
-    Skip { coin: holding.coin.clone(), reason }
+    )
 }
 
 /// A coin that can give or take up to `room`, in an order of at least `min`.

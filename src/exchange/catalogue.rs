@@ -7,7 +7,7 @@ use crate::amount::{Price, Quantity, Value};
 use crate::disk::Disk;
 use crate::exchange::Millis;
 use crate::json::{Object, Row};
-use crate::market::{Coin, Market};
+use crate::market::{Coin, Market, Quote};
 use crate::named::Named;
 use crate::store;
 use crate::text;
@@ -40,14 +40,14 @@ pub struct Instrument {
 }
 
 impl Instrument {
-    /// The rules in the quote currency, one unit of which costs `usd` dollars. Minimums are rounded up, maximums down.
-    /// `None` when an amount is too large to count.
-    pub fn market(&self, base: &str, usd: Price) -> Option<Market> {
-        let convert = |dollars: Value| usd.quantity_for(dollars).map(Quantity::as_value);
+    /// The rules in the quote currency, one unit of which costs `usd` dollars. Minimums are converted at its bid and rounded up,
+    /// maximums at its ask and rounded down. `None` when an amount is too large to count.
+    pub fn market(&self, base: &str, usd: Quote) -> Option<Market> {
+        let convert = |dollars: Value, usd: Price| usd.quantity_for(dollars).map(Quantity::as_value);
         // The division rounds down: one tick on top makes it at least the minimum.
-        let min_value = (convert(self.min_usd)? + self.notional_tick).ceil_to_tick(self.notional_tick);
+        let min_value = (convert(self.min_usd, usd.bid)? + self.notional_tick).ceil_to_tick(self.notional_tick);
         let max_value = match self.max_usd {
-            Some(max) => Some(convert(max)?),
+            Some(max) => Some(convert(max, usd.ask)?),
             None => None,
         };
         Some(Market {
@@ -55,7 +55,7 @@ impl Instrument {
             base: base.to_string(),
             quantity_tick: self.quantity_tick,
             notional_tick: self.notional_tick,
-            min_value: if usd == Price::ONE { self.min_usd } else { min_value },
+            min_value: if usd.bid == Price::ONE { self.min_usd } else { min_value },
             max_value,
             tradable: self.tradable,
         })

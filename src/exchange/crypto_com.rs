@@ -28,12 +28,16 @@ const NONCE_WINDOW_MS: Millis = 60_000;
 const NONCE_AGE_MS: Millis = 25_000;
 /// Our clock and the exchange's `Date` header, which counts seconds, agree when they differ by no more than this.
 const AGREE_MS: Millis = 2000;
+/// The only request that trades.
+const CREATE_ORDER: &str = "private/create-order";
 /// Taker fee of the venue's default tier (50 basis points recorded in 2026; accounts may have less).
 const FEE: &str = "0.5";
 /// Pauses before a question is asked again.
 const PAUSES_MS: [Millis; 3] = [1000, 2000, 4000];
 /// The list of the risk parameters that holds minimums and maximums.
 const RISK_LIST: &str = "base_currency_config";
+/// What a dollar costs.
+const ONE_DOLLAR: Quote = Quote { bid: Price::ONE, ask: Price::ONE };
 /// A longer row of a list is no row; the longest recorded one had 500 bytes.
 const MOST_ROW_BYTES: usize = 16 * 1024;
 /// What a list's reply may hold beside its rows; the risk parameters have two more lists.
@@ -143,7 +147,9 @@ impl<'a> CryptoCom<'a> {
         let (status, date) = (reply.status, reply.date);
         let broken = |error| Error::new(Kind::Unknown, format!("{method}: the answer broke off: {error}"));
         let text = reply.body.text().map_err(broken)?;
-        let outcome = judge(method, status, &text);
+        // A question is asked again when its answer makes no sense; an order must not be taken for refused by another one's answer.
+        let asked = (method == CREATE_ORDER).then_some(self.last_nonce);
+        let outcome = judge(method, status, &text, asked);
         if outcome.as_ref().is_err_and(|error| error.kind == Kind::Clock) {
             // Nonces may have to go back now: all earlier ones were refused or are in the past.
             (self.anchor, self.last_nonce) = (date, 0);
@@ -187,7 +193,7 @@ impl<'a> CryptoCom<'a> {
             RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
         })?;
-        judge(path, reply.status, &rest)?;
+        judge(path, reply.status, &rest, None)?;
         // No instrument and no ticker cannot be; no special minimum can, as long as the list is there.
         let may_be_empty = name == RISK_LIST && rest.contains(name);
         match rows {
@@ -291,9 +297,9 @@ impl Exchange for CryptoCom<'_> {
             }
         };
         let usd = match quotes.get(&dollar_symbol) {
-            _ if self.quote == "USD" => Price::ONE,
-            Some(quote) if quote.bid > Price::ZERO => quote.bid,
-            _ if DOLLARS.contains(&self.quote.as_str()) => Price::ONE,
+            _ if self.quote == "USD" => ONE_DOLLAR,
+            Some(quote) if quote.bid > Price::ZERO && quote.ask >= quote.bid => *quote,
+            _ if DOLLARS.contains(&self.quote.as_str()) => ONE_DOLLAR,
             _ => {
                 let why = format!(
                     "there is no price {dollar_symbol}, so the exchange's minimum cannot be told in {}",
@@ -395,7 +401,7 @@ impl Exchange for CryptoCom<'_> {
             ("type", "MARKET"),
         ];
         // Sent once, whatever is answered: sending again is for the caller, who has it in the journal. The nonce is what expires.
-        self.signed("private/create-order", &params, expires - NONCE_WINDOW_MS).map(|_| ())
+        self.signed(CREATE_ORDER, &params, expires - NONCE_WINDOW_MS).map(|_| ())
     }
 
     fn order(&mut self, client_id: &str) -> Result<Option<OrderState>, Error> {

@@ -36,6 +36,11 @@ impl Dec {
         Some(Dec(if negative { -units } else { units }))
     }
 
+    /// So many of it.
+    pub fn times(self, count: u64) -> Dec {
+        Dec(self.0 * i128::from(count))
+    }
+
     /// The product, rounded down at the 18th place. Only the last term can lose anything, and no
     /// term is larger than the result, so large amounts of small coins do not overflow.
     pub fn mul_floor(self, other: Dec) -> Dec {

@@ -126,6 +126,7 @@ pub enum Frame {
 }
 
 /// One answer.
+#[derive(Clone)]
 pub struct Reply {
     pub status: u16,
     pub kind: &'static str,

@@ -6,7 +6,9 @@
 //! [`World::violations`], which stays empty with a correct client whatever the exchange does. No
 //! request is answered while a test holds the world, so it is held for one expression at a time.
 //!
-//! What is not modelled: limit orders, rate limits, order history, fees in a third coin.
+//! A simulation calls [`process`] itself, with a world whose clock it moves by hand.
+//!
+//! What is not modelled: limit orders, rate limits, order history.
 
 // Each test crate uses a part of this, and a stand-in that cannot go on says so by panicking.
 #![allow(dead_code, unused_imports)]
@@ -35,9 +37,10 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub use decimal::{Dec, dec};
 pub use faults::{Act, Fault};
+pub use http::{Incoming, Reply};
 pub use orders::{Order, Side, Status};
 pub use tls::{Authority, Identity, self_signed};
-pub use venue::{param_string, sign};
+pub use venue::{Refusal, envelope, param_string, process, sign};
 pub use world::{Balance, FeeIn, Market, Request, World};
 
 /// A running exchange. Dropping it stops it.

@@ -1,7 +1,5 @@
 //! Orders: what is accepted, how it fills, what it costs, and how it is told afterwards.
 
-use std::time::Instant;
-
 use serde_json::{Map, Value, json};
 
 use super::decimal::Dec;
@@ -42,12 +40,13 @@ pub struct Order {
     pub fee_coin: String,
     /// Bid or ask when the order was accepted; the whole order fills there.
     pub price: Option<Dec>,
-    pub when: Instant,
     pub created_ms: i64,
     /// Why it was rejected; 0 otherwise.
     pub code: i64,
     /// How often get-order-detail was asked for it.
     pub asks: u32,
+    /// get-order-detail does not find it before this moment.
+    hidden_until_ms: i64,
     /// What will fill in the end, if nobody cancels.
     pub(super) due: Dec,
     pub(super) tick: Dec,
@@ -137,7 +136,9 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
         Some(text) => match Dec::parse(text).filter(|&size| size > Dec::ZERO && fits(size)) {
             Some(size) => Ok(Some(size)),
             None => {
-                world.violate(format!("order {oid} of {symbol} with {name} {text:?}"));
+                if world.strict_ticks {
+                    world.violate(format!("order {oid} of {symbol} with {name} {text:?}"));
+                }
                 Err(Refusal { message: "Invalid quantity format".into(), ..Refusal::of(213) })
             }
         },
@@ -145,11 +146,13 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
     let quantity = sized("quantity", quantity, &|q| q.floor_to(market.qty_tick) == q)?;
     let notional = sized("notional", notional, &|n| n.places() <= market.quote_decimals)?;
     let price = if side == Side::Buy { market.ask } else { market.bid };
+    let price = price.filter(|price| *price > Dec::ZERO);
     let due = match (price, notional, quantity) {
         (Some(price), Some(notional), _) => notional.div_floor(price).floor_to(market.qty_tick),
         (Some(_), None, Some(quantity)) => quantity,
         _ => Dec::ZERO,
     };
+    let due = world.partial.map_or(due, |part| due.mul_floor(part).floor_to(market.qty_tick));
     Ok(Order {
         order_id: (6_530_219_466_236_720_401_u64 + world.orders.len() as u64 * 17).to_string(),
         client_oid: oid,
@@ -163,10 +166,10 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
         fee: Dec::ZERO,
         fee_coin: market.quote.clone(),
         price,
-        when: Instant::now(),
         created_ms: world.now_ms(),
         code: 0,
         asks: 0,
+        hidden_until_ms: world.now_ms() + world.hidden_ms,
         due,
         tick: market.qty_tick,
         mid: market.mid().unwrap_or_default(),
@@ -188,7 +191,7 @@ fn client_oid(world: &mut World, params: &Params, nonce: i64) -> Result<String, 
         world.violate(format!("client_oid {oid:?}"));
         return Err(Refusal::of(40004));
     }
-    if world.orders.iter().any(|order| order.client_oid == oid) {
+    if !world.forgets_ids && world.orders.iter().any(|order| order.client_oid == oid) {
         return Err(Refusal::of(204));
     }
     Ok(oid.into())
@@ -228,6 +231,11 @@ fn accept(world: &mut World, mut order: Order, wants_quote_fee: bool) {
         let on_top = wants_quote_fee && world.free(&order.quote) >= fee;
         order.fee_coin = if on_top { order.quote.clone() } else { order.base.clone() };
     }
+    if let FeeIn::Coin(coin) = world.fee_in
+        && world.free(coin) > third_coin(world, &order, coin).0
+    {
+        order.fee_coin = coin.into();
+    }
     let due = order.due;
     world.orders.push(order);
     if world.slow_fill_asks == 0 || due == Dec::ZERO {
@@ -237,13 +245,35 @@ fn accept(world: &mut World, mut order: Order, wants_quote_fee: bool) {
     }
 }
 
+/// The fee of the whole order in a coin that is neither base nor quote, and what one such coin is worth in the quote.
+fn third_coin(world: &World, order: &Order, coin: &str) -> (Dec, Dec) {
+    let direct = world.markets.get(&format!("{coin}_{}", order.quote)).and_then(|market| market.mid());
+    let rate = direct.unwrap_or_else(|| world.usd_price(coin).div_floor(world.usd_price(&order.quote)));
+    let value = order.due.mul_floor(order.price.unwrap_or_default());
+    let fee = if rate > Dec::ZERO { value.mul_floor(world.fee).div_floor(rate) } else { Dec::ZERO };
+    (fee, rate)
+}
+
 /// Fills so much of the order at its price, and books the costs.
 fn fill(world: &mut World, index: usize, quantity: Dec) {
+    let third = {
+        let order = &world.orders[index];
+        let third = order.fee_coin != order.base && order.fee_coin != order.quote;
+        third.then(|| (third_coin(world, order, &order.fee_coin).1, world.free(&order.fee_coin)))
+    };
     let order = &mut world.orders[index];
     let price = order.price.unwrap_or_default();
     let value = quantity.mul_floor(price);
     let in_base = order.fee_coin == order.base;
     let fee = if in_base { quantity } else { value }.mul_floor(world.fee);
+    let (fee, fee_value) = match third {
+        // Never more than there is: what is missing is waived.
+        Some((rate, free)) => {
+            let fee = if rate > Dec::ZERO { fee.div_floor(rate).min(free) } else { Dec::ZERO };
+            (fee, fee.mul_floor(rate))
+        }
+        None => (fee, if in_base { fee.mul_floor(order.mid) } else { fee }),
+    };
     order.cumulative_quantity += quantity;
     order.cumulative_value += value;
     order.fee += fee;
@@ -260,7 +290,7 @@ fn fill(world: &mut World, index: usize, quantity: Dec) {
     world.balances.entry(taker.clone()).or_default().quantity += taken;
     world.balances.entry(order.fee_coin.clone()).or_default().quantity -= fee;
     world.spread_cost += quantity.mul_floor(gap);
-    world.fee_cost += if in_base { fee.mul_floor(order.mid) } else { fee };
+    world.fee_cost += fee_value;
 }
 
 /// Ends the order: frees what is still reserved. A buy by notional is never called FILLED.
@@ -284,9 +314,10 @@ fn find(world: &World, params: &Params) -> Result<Option<usize>, Refusal> {
 /// `private/get-order-detail`. Being asked is what moves a hidden or slow order on.
 pub fn detail(world: &mut World, params: &Params) -> Result<String, Refusal> {
     let index = find(world, params)?.ok_or_else(|| Refusal::of(40401))?;
+    let now_ms = world.now_ms();
     let order = &mut world.orders[index];
     order.asks = order.asks.saturating_add(1);
-    if order.asks <= world.hidden_details {
+    if order.asks <= world.hidden_details || now_ms < order.hidden_until_ms {
         return Err(Refusal::of(40401));
     }
     let (asked, slow) = (order.asks - world.hidden_details, world.slow_fill_asks);

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::decimal::{Dec, dec};
 use super::faults::{self, Act, Fault};
@@ -48,13 +50,15 @@ pub struct Balance {
     pub reserved: Dec,
 }
 
-/// What a buy's fee is paid in; a sell's is always paid in the quote.
+/// What a buy's fee is paid in; a sell's is paid in the quote, but for a third coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeeIn {
     /// In the base: less arrives than was filled.
     Default,
     /// In the quote, on top of what was spent; in the base when the free quote is too little.
     Quote,
+    /// In this coin, of a sell too; as by default while there is too little of it.
+    Coin(&'static str),
 }
 
 /// One request as it was seen, whatever became of it.
@@ -65,7 +69,6 @@ pub struct Request {
     /// Such as `private/create-order`; the whole path when it is outside the API.
     pub method: String,
     pub params: serde_json::Value,
-    pub at: Instant,
     pub nonce: Option<i64>,
     /// Its size on the wire, before encryption.
     pub bytes: usize,
@@ -74,7 +77,8 @@ pub struct Request {
 /// The balances as they were before the newest order.
 struct Stale {
     balances: BTreeMap<String, Balance>,
-    since: Instant,
+    /// By [`World::moment_ms`].
+    since_ms: i64,
     reads: u32,
 }
 
@@ -91,6 +95,8 @@ pub struct World {
     pub clock_skew_s: i64,
     /// A clock of its own instead: it showed so many milliseconds at that moment.
     pub own_clock: Option<(i64, Instant)>,
+    /// A clock that the test moves by hand instead: what it shows in milliseconds.
+    pub hand: Option<Arc<AtomicI64>>,
     pub send_date: bool,
     /// After an order (or a fill) user-balance stays old until both have been used up: so much
     /// time, and so many old answers.
@@ -98,10 +104,16 @@ pub struct World {
     pub lag_reads: u32,
     /// get-order-detail does not find an order the first so many times it is asked.
     pub hidden_details: u32,
+    /// get-order-detail does not find the next orders for so long.
+    pub hidden_ms: i64,
     /// get-order-detail finds an order still open so many times more; `u32::MAX`: until cancelled.
     pub slow_fill_asks: u32,
     /// An open order is half filled from the second such answer on (or the only one).
     pub slow_fill_half: bool,
+    /// Only this part of the next orders fills before they end.
+    pub partial: Option<Dec>,
+    /// A client id is taken a second time, as an exchange might that remembers them for a while only.
+    pub forgets_ids: bool,
     /// The public lists are padded with made-up rows to this length.
     pub catalogue: usize,
     pub faults: Vec<Fault>,
@@ -109,6 +121,8 @@ pub struct World {
     pub strict_funds: bool,
     /// Sending an order while another's outcome is unknown is a violation.
     pub strict_unknown: bool,
+    /// A size off the tick is a violation.
+    pub strict_ticks: bool,
     /// Connections taken, with or without a request.
     pub connections: usize,
     pub requests: Vec<Request>,
@@ -121,6 +135,7 @@ pub struct World {
     pub spread_cost: Dec,
     pub fee_cost: Dec,
     stale: Option<Stale>,
+    began: Instant,
     /// See [`World::remember_in`].
     pub(super) ledger: Option<File>,
 }
@@ -143,16 +158,21 @@ impl World {
             fee_in: FeeIn::Default,
             clock_skew_s: 0,
             own_clock: None,
+            hand: None,
             send_date: true,
             lag_ms: 0,
             lag_reads: 0,
             hidden_details: 0,
+            hidden_ms: 0,
             slow_fill_asks: 0,
             slow_fill_half: true,
+            partial: None,
+            forgets_ids: false,
             catalogue: 0,
             faults: Vec::new(),
             strict_funds: true,
             strict_unknown: true,
+            strict_ticks: true,
             connections: 0,
             requests: Vec::new(),
             orders: Vec::new(),
@@ -161,6 +181,7 @@ impl World {
             spread_cost: Dec::ZERO,
             fee_cost: Dec::ZERO,
             stale: None,
+            began: Instant::now(),
             ledger: None,
         }
     }
@@ -239,6 +260,9 @@ impl World {
 
     /// The exchange's clock.
     pub fn now_ms(&self) -> i64 {
+        if let Some(hand) = &self.hand {
+            return hand.load(Ordering::Relaxed);
+        }
         if let Some((shown, at)) = self.own_clock {
             return shown + at.elapsed().as_millis() as i64;
         }
@@ -246,8 +270,16 @@ impl World {
         since.as_millis() as i64 + self.clock_skew_s * 1000
     }
 
+    /// Milliseconds since some moment: a clock that never jumps.
+    fn moment_ms(&self) -> i64 {
+        match &self.hand {
+            Some(hand) => hand.load(Ordering::Relaxed),
+            None => self.began.elapsed().as_millis() as i64,
+        }
+    }
+
     /// One coin in USD: by its own pair, else through another quote, else 1 for a quote, else 0.
-    pub(super) fn usd_price(&self, coin: &str) -> Dec {
+    pub fn usd_price(&self, coin: &str) -> Dec {
         let direct = |coin: &str| match coin {
             "USD" => Some(Dec::ONE),
             _ => self.markets.get(&format!("{coin}_USD")).and_then(Market::mid),
@@ -263,6 +295,7 @@ impl World {
             .unwrap_or(Dec::ZERO)
     }
 
+    /// What one of a currency is worth in USD, as the exchange counts its limits.
     pub(super) fn violate(&mut self, what: String) {
         self.violations.push(what);
     }
@@ -279,7 +312,6 @@ impl World {
             verb: incoming.verb.clone(),
             method: method.clone(),
             params: params.into(),
-            at: Instant::now(),
             nonce: venue::integer(&venue::body_of(incoming)["nonce"]),
             bytes: incoming.bytes(),
         });
@@ -292,16 +324,16 @@ impl World {
     pub(super) fn remember_balances(&mut self) {
         self.stale = (self.lag_ms > 0 || self.lag_reads > 0).then(|| Stale {
             balances: self.balances.clone(),
-            since: Instant::now(),
+            since_ms: self.moment_ms(),
             reads: 0,
         });
     }
 
     /// The balances user-balance shows now.
     pub(super) fn balances_shown(&mut self) -> BTreeMap<String, Balance> {
-        let lag = Duration::from_millis(self.lag_ms);
+        let moment_ms = self.moment_ms();
         if let Some(stale) = &mut self.stale
-            && (stale.since.elapsed() < lag || stale.reads < self.lag_reads)
+            && (moment_ms - stale.since_ms < self.lag_ms as i64 || stale.reads < self.lag_reads)
         {
             stale.reads += 1;
             return stale.balances.clone();

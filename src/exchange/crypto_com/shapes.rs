@@ -38,6 +38,9 @@ pub(super) fn notional_tick(quote: &str, price_tick: Value) -> Value {
     Value::parse(coarse).unwrap_or(price_tick).max(price_tick)
 }
 
+/// Our ids are nonces, in milliseconds since 1970: far above this.
+const LEAST_ID: i64 = 1_000_000;
+
 /// Hands the value of `result` to `read`.
 pub(super) fn on_result(
     text: &str,
@@ -95,13 +98,18 @@ fn refuses(code: i64) -> bool {
         || matches!(code, 43003..=43012 | 120_009 | 130_008)
 }
 
-/// Judges a reply by its `code`, on every HTTP status (the venue's table of response and reason codes).
-pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
-    let (mut code, mut message) = (None, String::new());
+/// Judges a reply by its `code`, on every HTTP status (the venue's table of response and reason codes). With `asked`, a reply that
+/// names another request's `id` says nothing about this one; small ids are no request's (recorded: -1 and 1).
+pub(super) fn judge(what: &str, status: u16, text: &str, asked: Option<i64>) -> Result<(), Error> {
+    let (mut code, mut message, mut id) = (None, String::new(), None);
     let read = Reader::new(text).and_then(|mut reader| {
         reader.object(&mut |reader, key| match key {
             "code" => {
                 code = reader.scalar()?.and_then(|code| code.parse::<i64>().ok());
+                Ok(())
+            }
+            "id" => {
+                id = reader.scalar()?.and_then(|id| id.parse::<i64>().ok()).filter(|id| *id > LEAST_ID);
                 Ok(())
             }
             "message" => {
@@ -119,6 +127,11 @@ pub(super) fn judge(what: &str, status: u16, text: &str) -> Result<(), Error> {
     });
     if let Err(error) = read {
         return Err(unreadable(what, status, &error.to_string()));
+    }
+    if let (Some(asked), Some(id)) = (asked, id)
+        && asked != id
+    {
+        return Err(Error::new(Kind::Unknown, format!("{what}: the answer is to another request")));
     }
     let Some(code) = code else { return Err(unreadable(what, status, "it has no code")) };
     let kind = match code {

@@ -1,0 +1,109 @@
+//! Whether an account is balanced, by the owner's own words and exact arithmetic that is not the program's.
+
+use super::exchange::{Dec, World, dec};
+use rebalancer::config::{Config, Restore};
+
+struct Place {
+    coin: String,
+    value: Dec,
+    free: Dec,
+    target: Dec,
+    band: Dec,
+    minimum: Dec,
+    /// More cannot be moved in one cycle: a hundred orders of the largest size.
+    most: Option<Dec>,
+    tick_value: Dec,
+}
+
+/// The first coin that is out of its band although an order could bring it back; `None` when there is none.
+pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
+    let exact = |amount: &dyn ToString| dec(&amount.to_string());
+    let hundredth = dec("0.01");
+    let reserve = exact(&config.cash_reserve);
+    let free_cash = world.free(&config.quote) - reserve;
+    let cash = world.coin_value(&config.quote, &config.quote) - reserve;
+    let value = |coin: &str| world.coin_value(coin, &config.quote);
+    let listed = |coin: &str| coin == config.quote || config.allocation.iter().any(|(name, _)| name == coin);
+    let mut total = cash;
+    for (coin, _) in config.allocation.iter().filter(|(coin, _)| *coin != config.quote) {
+        total += value(coin);
+    }
+    if config.sell_unlisted {
+        total += world.balances.keys().filter(|coin| !listed(coin)).map(|coin| value(coin)).sum();
+    }
+    let mut places = Vec::new();
+    for (coin, percent) in config.allocation.iter().filter(|(coin, _)| *coin != config.quote) {
+        let market = world.markets.get(&format!("{coin}_{}", config.quote))?;
+        let ask = market.ask.unwrap_or_default();
+        let percent = exact(percent);
+        let relative =
+            config.relative_tolerance.map(|relative| percent.mul_floor(exact(&relative)).mul_floor(hundredth));
+        let absolute = exact(&config.tolerance);
+        let band = relative.filter(|_| percent > Dec::ZERO).map_or(absolute, |relative| relative.min(absolute));
+        let tick_value = market.qty_tick.mul_floor(ask);
+        let usd = world.usd_price(&config.quote);
+        let exchange = market.min_usd.unwrap_or(Dec::ONE).max(Dec::ONE).div_floor(usd);
+        let mid = market.mid().unwrap_or_default();
+        places.push(Place {
+            coin: coin.clone(),
+            value: value(coin),
+            free: world.free(coin).mul_floor(mid),
+            target: total.mul_floor(percent).mul_floor(hundredth),
+            band: total.mul_floor(band).mul_floor(hundredth),
+            minimum: exact(&config.min_trade).max(exchange).max(tick_value),
+            most: config
+                .max_trade
+                .map(|max| exact(&max))
+                .into_iter()
+                .chain(market.max_usd.map(|max| max.div_floor(usd)))
+                .min(),
+            tick_value,
+        });
+    }
+    // Cash below its own target pays for nothing.
+    let cash_target = config.allocation.iter().find(|(coin, _)| *coin == config.quote);
+    let cash_target = cash_target.map_or(Dec::ZERO, |(_, percent)| total.mul_floor(exact(percent)).mul_floor(hundredth));
+    let pays = free_cash.min(cash - cash_target);
+    places.iter().find_map(|place| place.complaint(&places, config, total, pays))
+}
+
+impl Place {
+    /// How far it is from where an order would bring it, when it is out of its band.
+    fn complaint(&self, places: &[Place], config: &Config, total: Dec, free_cash: Dec) -> Option<String> {
+        let Place { coin, value, target, band, minimum, tick_value, .. } = self;
+        let high = *value > *target;
+        let off = if high { *value - *target } else { *target - *value };
+        let way = match config.restore {
+            Restore::Target => off,
+            Restore::Half => off - band.half(),
+            Restore::Edge => off - *band,
+        };
+        // What fees, spread and rounding may leave, and what the exchange's minimum is rounded up by.
+        let slack = *minimum
+            + *tick_value
+            + *tick_value
+            + minimum.mul_floor(dec("0.06"))
+            + dec("0.02")
+            + off.mul_floor(dec("0.02"));
+        let too_much = self.most.is_some_and(|most| way > most.times(95) || most <= *minimum);
+        if off <= *band || way <= slack || too_much {
+            return None;
+        }
+        let possible = match high {
+            true => self.free,
+            // What the others can give, and the cash.
+            false => {
+                let gives = |place: &Place| {
+                    let above = (place.value - place.target).max(Dec::ZERO).min(place.free);
+                    let too_much = place.most.is_some_and(|most| above > most.times(95) || most <= place.minimum);
+                    if !too_much && above > place.minimum + place.tick_value { above } else { Dec::ZERO }
+                };
+                let others: Dec = places.iter().map(gives).sum();
+                others + free_cash.max(Dec::ZERO)
+            }
+        };
+        (possible > slack + slack).then(|| {
+            format!("{coin} is worth {value} of {total}, target {target}, band {band}, minimum {minimum}, {possible} could be moved")
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! A disk with a cache: what was written is seen at once, and is there after a power cut only when it was synced. What was not may be
+//! there as a whole, in part, with zeros in its place, or not at all; names may lag behind as well, in the order of their changes.
+
+use super::chance::Chance;
+use super::universe::{Stop, Universe};
+use rebalancer::disk::Disk;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Default)]
+struct Inode {
+    /// What programs see.
+    cache: Vec<u8>,
+    /// What is certain to survive.
+    synced: Vec<u8>,
+}
+
+enum Change {
+    Link(PathBuf, usize),
+    Rename(PathBuf, PathBuf),
+    Unlink(PathBuf),
+}
+
+/// All files of one machine.
+#[derive(Default)]
+pub struct Files {
+    inodes: Vec<Inode>,
+    names: BTreeMap<PathBuf, usize>,
+    synced_names: BTreeMap<PathBuf, usize>,
+    /// Since the directory was synced.
+    changes: Vec<Change>,
+}
+
+fn change(names: &mut BTreeMap<PathBuf, usize>, change: &Change) {
+    match change {
+        Change::Link(path, inode) => {
+            names.insert(path.clone(), *inode);
+        }
+        Change::Rename(from, to) => {
+            if let Some(inode) = names.remove(from) {
+                names.insert(to.clone(), inode);
+            }
+        }
+        Change::Unlink(path) => {
+            names.remove(path);
+        }
+    }
+}
+
+impl Files {
+    fn inode(&mut self, path: &Path) -> io::Result<&mut Inode> {
+        let number = *self.names.get(path).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(&mut self.inodes[number])
+    }
+
+    fn rename_or_link(&mut self, next: Change) {
+        change(&mut self.names, &next);
+        self.changes.push(next);
+    }
+
+    /// What a program would read now.
+    pub fn seen(&self, path: &Path) -> &[u8] {
+        self.names.get(path).map_or(&[], |inode| &self.inodes[*inode].cache)
+    }
+
+    /// What would be read after a power cut that loses all that it may lose.
+    pub fn certain(&self, path: &Path) -> &[u8] {
+        self.synced_names.get(path).map_or(&[], |inode| &self.inodes[*inode].synced)
+    }
+
+    /// The power goes.
+    pub fn lose_power(&mut self, chance: &Chance) {
+        let kept = chance.below(self.changes.len() as u64 + 1) as usize;
+        let changes = std::mem::take(&mut self.changes);
+        for next in &changes[..kept] {
+            change(&mut self.synced_names, next);
+        }
+        self.names = self.synced_names.clone();
+        for inode in &mut self.inodes {
+            if inode.cache != inode.synced {
+                inode.synced = survivor(inode, chance);
+                inode.cache = inode.synced.clone();
+            }
+        }
+    }
+}
+
+fn survivor(inode: &Inode, chance: &Chance) -> Vec<u8> {
+    let Inode { cache, synced } = inode;
+    let kept = if cache.starts_with(synced) { synced.len() } else { 0 };
+    let prefix = kept + chance.below((cache.len() - kept) as u64 + 1) as usize;
+    match chance.below(4) {
+        0 => synced.clone(),
+        1 => cache.clone(),
+        // The length arrived before the content.
+        2 => [&cache[..prefix], &vec![0; cache.len() - prefix]].concat(),
+        _ => cache[..prefix].to_vec(),
+    }
+}
+
+impl Universe {
+    /// Before and after an operation the power may go, and the disk may refuse.
+    fn disk_step(&self, what: &str, refuses_ppm: u64) -> io::Result<()> {
+        self.trace(what);
+        self.power_may_go();
+        if self.chance.ppm(refuses_ppm) {
+            self.trace("the disk refuses");
+            self.count("disk errors");
+            return Err(io::Error::other("input/output error (os error 5)"));
+        }
+        Ok(())
+    }
+
+    /// Writes some bytes at the end of a file's cache: all of them, unless the disk is full or the power goes in the middle.
+    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let full = self.disk_full.get();
+        let cut = self.chance.ppm(self.weather.borrow().power_ppm);
+        let count = if full || cut { self.chance.below(bytes.len() as u64) as usize } else { bytes.len() };
+        self.files.borrow_mut().inode(path)?.cache.extend_from_slice(&bytes[..count]);
+        if cut {
+            self.stop(Stop::Power);
+        }
+        if full {
+            self.trace("the disk is full");
+            self.count("disk full");
+            return Err(io::Error::other("no space left on device (os error 28)"));
+        }
+        self.power_may_go();
+        Ok(())
+    }
+}
+
+impl Disk for Universe {
+    fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        self.disk_step("read", self.weather.borrow().disk_ppm)?;
+        let bytes = self.files.borrow_mut().inode(path)?.cache.clone();
+        if bytes.len() > most { Err(io::Error::other("too long")) } else { Ok(bytes) }
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.disk_step("write", self.weather.borrow().disk_ppm)?;
+        {
+            let mut files = self.files.borrow_mut();
+            if files.inode(path).is_err() {
+                files.inodes.push(Inode::default());
+                let link = Change::Link(path.to_path_buf(), files.inodes.len() - 1);
+                files.rename_or_link(link);
+            }
+            files.inode(path)?.cache.clear();
+        }
+        self.put(path, bytes)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.disk_step("append", self.weather.borrow().disk_ppm)?;
+        self.put(path, bytes)
+    }
+
+    fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
+        self.disk_step("cut", self.weather.borrow().disk_ppm)?;
+        self.files.borrow_mut().inode(path)?.cache.truncate(length as usize);
+        self.power_may_go();
+        Ok(())
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        self.disk_step("sync", self.weather.borrow().disk_ppm)?;
+        self.count("syncs");
+        {
+            let mut files = self.files.borrow_mut();
+            let inode = files.inode(path)?;
+            inode.synced = inode.cache.clone();
+        }
+        self.power_may_go();
+        Ok(())
+    }
+
+    fn sync_directory(&self, _: &Path) -> io::Result<()> {
+        self.disk_step("sync the directory", self.weather.borrow().disk_ppm)?;
+        {
+            let mut files = self.files.borrow_mut();
+            files.synced_names = files.names.clone();
+            files.changes.clear();
+        }
+        self.power_may_go();
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk_step("rename", self.weather.borrow().disk_ppm)?;
+        self.files.borrow_mut().inode(from)?;
+        self.files.borrow_mut().rename_or_link(Change::Rename(from.to_path_buf(), to.to_path_buf()));
+        self.power_may_go();
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk_step("remove", self.weather.borrow().disk_ppm)?;
+        self.files.borrow_mut().inode(path)?;
+        self.files.borrow_mut().rename_or_link(Change::Unlink(path.to_path_buf()));
+        self.power_may_go();
+        Ok(())
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill_with(|| self.chance.next() as u8);
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! One life of the program from one seed: the daemon's loop around real cycles, power cuts, and an end in fair weather.
+
+use super::balanced::unbalanced;
+use super::chance::Chance;
+use super::exchange::{Dec, FeeIn, Status, dec};
+use super::setup::{HOME, Setup};
+use super::universe::{DAY_MS, HOUR_MS, MINUTE_MS, Stop, Universe};
+use rebalancer::cli::{Args, Command};
+use rebalancer::clock::Clock;
+use rebalancer::command::{self, Context};
+use rebalancer::config::Config;
+use rebalancer::exchange::signer::Credentials;
+use rebalancer::execute::Report;
+use rebalancer::journal::{self, State};
+use rebalancer::log::Log;
+use rebalancer::machine::Machine;
+use rebalancer::rhythm::{Next, Rhythm};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+
+/// In fair weather it is balanced and quiet after so many cycles at the most.
+const CALM_CYCLES: u32 = 8;
+
+/// What a life was.
+pub struct Life {
+    pub seed: u64,
+    pub weeks: i64,
+    pub digest: u64,
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Why it was not a good one.
+    pub failure: Option<String>,
+}
+
+fn journal_path() -> PathBuf {
+    PathBuf::from(HOME).join("rebalancer.journal")
+}
+
+/// How a cycle ended.
+struct Ended {
+    /// The exit code; none when it was killed.
+    code: Option<u8>,
+    /// Orders that reached the exchange.
+    orders: usize,
+}
+
+struct Owner<'a> {
+    universe: &'a Universe,
+    config: &'a Config,
+    lines: RefCell<Vec<String>>,
+    quiet: Cell<u32>,
+}
+
+/// Lives one life; with `tracing` everything that happens is printed.
+pub fn live(seed: u64, tracing: bool) -> Life {
+    let chance = Chance::new(seed);
+    let setup = Setup::new(&chance);
+    let (config, weeks) = (setup.config.clone(), setup.weeks);
+    let text = setup.config_text.clone();
+    let universe = Universe::new(chance, setup, tracing);
+    universe.trace(&text);
+    let owner = Owner { universe: &universe, config: &config, lines: RefCell::default(), quiet: Cell::new(0) };
+    let lived = catch_unwind(AssertUnwindSafe(|| owner.live(universe.time() + weeks * 7 * DAY_MS)));
+    let failure = match lived {
+        Ok(outcome) => outcome.err(),
+        Err(panic) => Some(format!("it panicked: {}", said(&*panic))),
+    };
+    let digest = universe.digest.get();
+    let counts = universe.counts.take();
+    Life { seed, weeks, digest, counts, failure }
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string())).unwrap_or_default()
+}
+
+impl Owner<'_> {
+    /// Weeks of any weather, then calm until it is quiet.
+    fn live(&self, end: i64) -> Result<(), String> {
+        let universe = self.universe;
+        while universe.time() < end {
+            self.boot(&|| universe.time() >= end)?;
+        }
+        universe.clear();
+        self.quiet.set(0);
+        let cycles = Cell::new(0);
+        while self.quiet.get() < 2 {
+            cycles.set(cycles.get() + 1);
+            if cycles.get() > CALM_CYCLES {
+                return Err(format!("not quiet after {CALM_CYCLES} cycles in fair weather"));
+            }
+            // As the daemon would, at the latest: everything that was under way has ended by then.
+            universe.advance(HOUR_MS);
+            let ended = self.cycle(false)?;
+            let quiet = ended.code == Some(0) && ended.orders == 0;
+            self.quiet.set(if quiet { self.quiet.get() + 1 } else { 0 });
+        }
+        let world = universe.world.borrow();
+        let mut auditor = universe.auditor.borrow_mut();
+        auditor.close(universe, &world);
+        if let Some(violation) = auditor.violations.first() {
+            return Err(violation.clone());
+        }
+        match unbalanced(&world, self.config) {
+            None => Ok(()),
+            Some(why) => Err(format!("quiet, but not balanced: {why}")),
+        }
+    }
+
+    /// From power-up to the next power cut, or until it is over.
+    fn boot(&self, over: &dyn Fn() -> bool) -> Result<(), String> {
+        match catch_unwind(AssertUnwindSafe(|| self.daemon(over))) {
+            Ok(outcome) => outcome,
+            Err(panic) if panic.downcast_ref() == Some(&Stop::Power) => {
+                self.universe.cycle_ms.set(None);
+                self.universe.power_back();
+                self.audit()
+            }
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// The daemon's loop, as in the program; a cycle is a process of its own there.
+    fn daemon(&self, over: &dyn Fn() -> bool) -> Result<(), String> {
+        let universe = self.universe;
+        let Ok(mut state) = self.peek() else {
+            // It does not start: the owner's crontab or service starts it again.
+            universe.sleep(5 * MINUTE_MS);
+            return Ok(());
+        };
+        let mut rhythm = Rhythm::new(universe.elapsed());
+        let mut length = universe.files.borrow().seen(&journal_path()).len();
+        while !over() {
+            match rhythm.next(&self.config.schedule, universe.now(), universe.elapsed(), &state) {
+                Next::Run => match self.cycle(false)?.code {
+                    Some(0) => rhythm.good(universe.now(), universe.elapsed()),
+                    _ => drop(rhythm.failed(universe.elapsed())),
+                },
+                Next::Sleep { ms, .. } => {
+                    universe.sleep(ms);
+                    if universe.chance.ppm(200) {
+                        universe.count("cycles by hand");
+                        self.cycle(universe.chance.percent(50))?;
+                    } else {
+                        continue;
+                    }
+                }
+            }
+            // As in the daemon: a journal that has not changed is not read again.
+            let seen = universe.files.borrow().seen(&journal_path()).len();
+            if seen != length {
+                length = seen;
+                if let Ok(read) = self.peek() {
+                    state = read;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn peek(&self) -> Result<State, String> {
+        journal::peek(self.universe, &journal_path()).map_err(|error| error.to_string())
+    }
+
+    /// One cycle as a process: `once`.
+    fn cycle(&self, force: bool) -> Result<Ended, String> {
+        let universe = self.universe;
+        universe.count("cycles");
+        universe.trace(if force { "once --force" } else { "once" });
+        let orders = universe.world.borrow().orders.len();
+        let before = self.books();
+        self.lines.borrow_mut().clear();
+        universe.cycle_begins();
+        let ran = catch_unwind(AssertUnwindSafe(|| self.once(force)));
+        universe.cycle_ms.set(None);
+        let code = match ran {
+            Ok(code) => Some(code),
+            Err(panic) if panic.downcast_ref() == Some(&Stop::Kill) => None,
+            Err(panic) => resume_unwind(panic),
+        };
+        universe.trace(&format!("exit {code:?}"));
+        let orders = universe.world.borrow().orders.len() - orders;
+        *universe.counts.borrow_mut().entry("orders").or_default() += orders as u64;
+        universe.count(match code {
+            None => "exits by a kill",
+            Some(0) => "exits with 0",
+            Some(1) => "exits with 1",
+            Some(2) => "exits with 2",
+            Some(3) => "exits with 3",
+            _ => return Err(format!("exit code {code:?}")),
+        });
+        self.audit()?;
+        self.read_log(code)?;
+        if let (Some(before), Some(after)) = (before, self.books())
+            && before.changes == after.changes
+        {
+            let lost = before.value - after.value;
+            let off = lost - (after.costs - before.costs);
+            let off = off.max(-off);
+            if off > dec("0.000000001") {
+                return Err(format!("{lost} were lost, but fees and spread were {}", after.costs - before.costs));
+            }
+        }
+        Ok(Ended { code, orders })
+    }
+
+    /// What everything is worth and what trading has cost, while no order is open and fees are in coins that have a price.
+    fn books(&self) -> Option<Books> {
+        let world = self.universe.world.borrow();
+        if let FeeIn::Coin(coin) = world.fee_in {
+            world.markets.get(&format!("{coin}_{}", self.config.quote))?;
+        }
+        let open = world.orders.iter().rev().take(8).any(|order| order.status == Status::Active);
+        let costs = world.fee_cost + world.spread_cost;
+        let changes = self.universe.auditor.borrow().changes();
+        (!open).then(|| Books { value: world.value(&self.config.quote), costs, changes })
+    }
+
+    fn audit(&self) -> Result<(), String> {
+        let world = self.universe.world.borrow();
+        let mut auditor = self.universe.auditor.borrow_mut();
+        auditor.settle(self.universe, &world);
+        match auditor.violations.first() {
+            None => Ok(()),
+            Some(violation) => Err(violation.clone()),
+        }
+    }
+
+    fn once(&self, force: bool) -> u8 {
+        let universe = self.universe;
+        let args = Args {
+            command: Command::Once,
+            config: PathBuf::from(HOME).join("config.json"),
+            paper: false,
+            force,
+            json: false,
+            verbose: universe.tracing,
+        };
+        let say = |line: &str| {
+            universe.trace(line);
+            self.lines.borrow_mut().push(line.to_string());
+        };
+        let log = Log::new(universe, self.config.schedule.offset_s, universe.tracing, &say);
+        let machine = Machine { clock: universe, disk: universe, wire: universe };
+        let context = Context { args: &args, config: self.config, machine, log: &log };
+        let key = Credentials::new("test-key".to_string(), "test-secret".to_string());
+        let mut exchange = context.crypto_com(Some(key));
+        match command::trade(&context, &mut exchange, &mut Report::default()) {
+            Ok(()) => 0,
+            Err(problem) => {
+                say(&format!("rebalancer: {}", problem.message));
+                problem.code
+            }
+        }
+    }
+
+    /// Every cycle says what it did, in words, and never the secret.
+    fn read_log(&self, code: Option<u8>) -> Result<(), String> {
+        let lines = self.lines.borrow();
+        if lines.is_empty() && code.is_some() {
+            return Err("a cycle without a line in the log".to_string());
+        }
+        for line in lines.iter() {
+            let raw = ["Some(", "None", "Err(", "Ok(", "panicked", "{\"", "unwrap"];
+            if line.contains("test-secret") || line.contains("test-key") {
+                return Err(format!("the key is in the log: {line}"));
+            }
+            if raw.iter().any(|raw| line.contains(raw)) || line.len() < 10 || line.contains('\n') {
+                return Err(format!("a line that an owner does not understand: {line}"));
+            }
+        }
+        match code {
+            Some(3)
+                if !lines.iter().any(|line| {
+                    line.contains("unknown")
+                        || line.contains("cannot be cancelled")
+                        || line.contains("not in the journal")
+                }) =>
+            {
+                Err(format!("exit code 3 without saying so: {lines:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Books {
+    value: Dec,
+    costs: Dec,
+    changes: u64,
+}
