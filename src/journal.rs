@@ -219,6 +219,9 @@ pub struct Journal<'a> {
     disk: &'a dyn Disk,
     path: PathBuf,
     length: u64,
+    /// Whether this process knows that the file will be found under its name after a power cut: an earlier one may have been killed, or
+    /// refused by the disk, after it had replaced the file and before the directory was synced.
+    name_synced: bool,
     /// What it says now.
     pub state: State,
     /// Set when a torn last line was cut off while opening.
@@ -246,7 +249,7 @@ impl<'a> Journal<'a> {
         if length > MOST_BYTES && state.unresolved().next().is_none() {
             length = shorten(disk, path, bytes.get(..good).unwrap_or_default(), &state, lines)?;
         }
-        let journal = Journal { disk, path: path.to_path_buf(), length, state, repaired };
+        let journal = Journal { disk, path: path.to_path_buf(), length, name_synced: false, state, repaired };
         if repaired {
             journal.cut_back()?;
         }
@@ -263,6 +266,10 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// When it may not be on the disk: then the order must not be sent.
     pub fn intend(&mut self, intent: &Intent) -> Result<(), Error> {
+        if !self.name_synced {
+            self.disk.sync_directory(&self.path).map_err(|error| Error::new("sync", &self.path, error))?;
+            self.name_synced = true;
+        }
         let order = &intent.order;
         let (size, amount) = match order.size {
             Size::Quantity(quantity) => ("quantity", quantity.to_string()),

@@ -291,15 +291,18 @@ impl<'a> Draft<'a> {
         self.fired |= self.cash_fires();
     }
 
-    /// Whether `full` sells everything. Not to spend idle cash; not with a coin that is too large to be sold as a whole; and not
-    /// with one that stays out of its band whatever is done, because then everything would be sold and bought back in every cycle.
+    /// Whether `full` sells everything. Not to spend idle cash; not with a coin that is too large to be sold as a whole; and not when
+    /// something stays out of its band whatever is done, because then everything would be sold and bought back in every cycle: a coin
+    /// that cannot be traded, or cash beyond its target that is locked.
     fn sells_all(&self) -> bool {
         let too_large = |holding: &Holding| {
             self.sells_whole(holding, holding.minimum(self.rules.bounds))
                 && !self.possible(holding, holding.free_value, true)
         };
         let needs = self.coins_fired || self.cash.value < self.cash.target;
-        let hindered = self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
+        let locked = self.cash.value - self.portfolio.cash.spendable;
+        let stuck = locked >= self.cash.target + self.rules.bounds.min && locked > self.cash.target;
+        let hindered = stuck || self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
         !self.rules.resume && needs && !hindered
     }
 

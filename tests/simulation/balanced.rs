@@ -1,7 +1,7 @@
 //! Whether an account is balanced, by the owner's own words and exact arithmetic that is not the program's.
 
 use super::exchange::{Dec, World, dec};
-use rebalancer::config::{Config, Restore};
+use rebalancer::config::{Config, Method, Restore};
 
 struct Place {
     coin: String,
@@ -85,7 +85,8 @@ impl Place {
             + minimum.mul_floor(dec("0.06"))
             + dec("0.02")
             + off.mul_floor(dec("0.02"));
-        let too_much = self.most.is_some_and(|most| way > most.times(95) || most <= *minimum);
+        let moved = if config.method == Method::Drifted { way } else { off };
+        let too_much = self.most.is_some_and(|most| moved > most.times(95) || most <= *minimum);
         if off <= *band || way <= slack || too_much {
             return None;
         }

@@ -293,6 +293,8 @@ impl Universe {
             match oddity {
                 0 => market.tradable = false,
                 1..=4 if pegged => continue,
+                // The exchange tells limits by coin, and this one has two markets.
+                6 | 7 if symbol.starts_with("CRO_") => continue,
                 1 => market.bid = None,
                 2 => market.ask = Some(Dec::ZERO),
                 3 => (market.bid, market.ask) = (market.ask, market.bid.map(|bid| bid - market.price_tick)),
