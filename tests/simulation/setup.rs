@@ -95,7 +95,7 @@ fn config_text(chance: &Chance, quote: &str, coins: &[String], total: u64) -> St
     key(30, "unlisted", &["\"sell\"", "\"ignore\""]);
     key(30, "utc_offset", &["\"+02:00\"", "\"-05:30\"", "\"+14:00\""]);
     let (third, tenth, reserve) = ((total / 3).max(30).to_string(), (total / 10).max(30).to_string(), total / 20);
-    key(25, "max_trade", &[&third, &tenth]);
+    key(20, "max_trade", &[&third, &third, &tenth]);
     key(15, "cash_reserve", &[&reserve.to_string(), "0.01"]);
     let weekly = ["\"sunday 00:00\"", "\"wednesday 13:37\"", "\"every 7d\""];
     let often = ["\"daily 06:30\"", "\"every 6h\"", "\"every 1h\"", "\"every 2d\""];
@@ -113,7 +113,7 @@ impl Setup {
             "EUR" => drop(world.list("EUR_USD", "0.1", "0.0001", "1.0841", "1.0843")),
             _ => {}
         }
-        let count = chance.pick(&[1, 2, 2, 2, 3, 3, 4, 5, 8]);
+        let count = chance.pick(&[1, 2, 2, 2, 2, 3, 3, 4, 7]);
         let coins: Vec<String> = NAMES.iter().take(count).map(|name| (*name).to_string()).collect();
         for coin in &coins {
             let ordinary = chance.percent(50);

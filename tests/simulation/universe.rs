@@ -159,7 +159,7 @@ impl Universe {
         // Saved before, or 1970; network time comes later.
         let behind = if self.chance.percent(50) { self.chance.between(0, 3 * DAY_MS) } else { self.time() };
         self.skew_ms.set(if self.calm.get() { 0 } else { -behind });
-        self.set_next(REPAIR, self.time() + self.chance.between(5 * SECOND_MS, HOUR_MS));
+        self.set_next(REPAIR, self.time() + self.chance.between(5 * SECOND_MS, 20 * MINUTE_MS));
     }
 
     pub fn advance(&self, ms: i64) {
@@ -259,7 +259,7 @@ impl Universe {
         }
         self.trace("an accident");
         self.count("accidents");
-        self.set_next(REPAIR, self.time() + chance.pick(&[MINUTE_MS, 20 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS]));
+        self.set_next(REPAIR, self.time() + chance.pick(&[MINUTE_MS, 20 * MINUTE_MS, HOUR_MS, 3 * HOUR_MS]));
     }
 
     /// Every price moves; now and then something is halted, delisted, crashes, has no believable price, or has other rules.
@@ -267,14 +267,14 @@ impl Universe {
         let chance = &self.chance;
         let mut world = self.world.borrow_mut();
         let mut delisted = self.delisted.borrow_mut();
-        if !delisted.is_empty() && chance.percent(50) {
+        if !delisted.is_empty() && chance.percent(80) {
             for market in delisted.drain(..) {
                 world.markets.insert(market.symbol.clone(), market);
             }
         }
         let symbols: Vec<String> = world.markets.keys().cloned().collect();
         let mut rules_changed = false;
-        self.odd.set(false);
+        self.odd.set(!delisted.is_empty());
         for symbol in symbols {
             let odd = chance.percent(3);
             let pegged = symbol == "USDT_USD" || symbol == "EUR_USD";
@@ -333,6 +333,14 @@ impl Universe {
             world.balances.entry(coin.clone()).or_default().quantity -= amount;
             self.auditor.borrow_mut().moved(&coin, -amount);
         }
+    }
+
+    /// The owner reads that the account is worth less than its reserve, and pays in.
+    pub fn pay_in(&self, amount: Dec) {
+        let mut auditor = self.auditor.borrow_mut();
+        self.world.borrow_mut().balances.entry(self.quote.clone()).or_default().quantity += amount;
+        auditor.moved(&self.quote, amount);
+        auditor.changed();
     }
 
     /// Deposits, withdrawals, and the owner's own orders, which lock something.
