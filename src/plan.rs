@@ -467,7 +467,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Makes the buys fit the money that the sells bring and the cash that may be spent: all by the same share, the smallest
-    /// left out while a share would be below its minimum.
+    /// left out while a share would be below its minimum. When that leaves out all of them, the largest that can be paid stays.
     fn fit_buys(&mut self, brought: Value) -> Option<()> {
         let portfolio = self.portfolio;
         let fee = self.rules.fee;
@@ -479,6 +479,7 @@ impl<'a> Draft<'a> {
         let mut order: Vec<usize> = (0..self.buys.len()).collect();
         order.sort_by_key(|at| self.buys.get(*at).copied().unwrap_or_default());
         let mut sum: Value = self.buys.iter().copied().sum();
+        let mut dropped = Vec::new();
         for at in order {
             let (Some(buy), Some(holding)) = (self.buys.get_mut(at), portfolio.holdings.get(at)) else { continue };
             if *buy == Value::ZERO || sum <= funds {
@@ -488,16 +489,23 @@ impl<'a> Draft<'a> {
             let fits = if *buy == sum { funds } else { buy.share(Share::of(funds, sum)) };
             if fits < min {
                 sum -= *buy;
+                dropped.push((at, *buy, min));
                 *buy = Value::ZERO;
-                let quote = &portfolio.cash.coin;
-                self.skipped.push(Skip {
-                    coin: holding.coin.clone(),
-                    reason: format!(
-                        "no order: what can pay for it, {} {quote} for all buys, leaves less than {min} {quote}",
-                        funds.rounded(2)
-                    ),
-                });
             }
+        }
+        let none_left = sum == Value::ZERO;
+        let kept = dropped.iter().rposition(|(_, _, min)| none_left && *min <= funds);
+        if let Some((at, buy, _)) = kept.map(|kept| dropped.remove(kept))
+            && let Some(slot) = self.buys.get_mut(at)
+        {
+            *slot = buy;
+        }
+        for (at, _, min) in dropped {
+            let Some(holding) = portfolio.holdings.get(at) else { continue };
+            let (quote, funds) = (&portfolio.cash.coin, funds.rounded(2));
+            let reason =
+                format!("no order: what can pay for it, {funds} {quote} for all buys, leaves less than {min} {quote}");
+            self.skip(&holding.coin, reason);
         }
         shrink(&mut self.buys, funds);
         Some(())

@@ -47,6 +47,8 @@ pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
         let usd = world.usd_price(&config.quote);
         let exchange = market.min_usd.unwrap_or(Dec::ONE).max(Dec::ONE).div_floor(usd);
         let mid = market.mid().unwrap_or_default();
+        let limits =
+            config.max_trade.map(|max| exact(&max)).into_iter().chain(market.max_usd.map(|max| max.div_floor(usd)));
         places.push(Place {
             coin: coin.clone(),
             value: value(coin),
@@ -54,18 +56,15 @@ pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
             target: total.mul_floor(percent).mul_floor(hundredth),
             band: total.mul_floor(band).mul_floor(hundredth),
             minimum: exact(&config.min_trade).max(exchange).max(tick_value),
-            most: config
-                .max_trade
-                .map(|max| exact(&max))
-                .into_iter()
-                .chain(market.max_usd.map(|max| max.div_floor(usd)))
-                .min(),
+            // Of whole ticks.
+            most: limits.min().map(|most| most.div_floor(tick_value).floor_to(Dec::ONE).mul_floor(tick_value)),
             tick_value,
         });
     }
     // Cash below its own target pays for nothing.
     let cash_target = config.allocation.iter().find(|(coin, _)| *coin == config.quote);
-    let cash_target = cash_target.map_or(Dec::ZERO, |(_, percent)| total.mul_floor(exact(percent)).mul_floor(hundredth));
+    let cash_target =
+        cash_target.map_or(Dec::ZERO, |(_, percent)| total.mul_floor(exact(percent)).mul_floor(hundredth));
     let pays = free_cash.min(cash - cash_target);
     places.iter().find_map(|place| place.complaint(&places, config, total, pays))
 }

@@ -119,7 +119,8 @@ impl Weather {
 
     /// The next spell: fair, changeable or a storm; gives its length in minutes. The worse, the shorter.
     pub fn change(&mut self, chance: &Chance) -> i64 {
-        let (strength, minutes) = chance.pick(&[(0, 9000), (0, 1500), (1, 6000), (1, 1000), (4, 900), (4, 200), (16, 40)]);
+        let (strength, minutes) =
+            chance.pick(&[(0, 9000), (0, 1500), (1, 6000), (1, 1000), (4, 900), (4, 200), (16, 40)]);
         let ppm = |on: bool, ppm: u64| if on { ppm * strength } else { 0 };
         let Mixture { disk, power, kill, lag, odd_orders, accidents } = self.mixture;
         self.request_ppm = ppm(!self.faults.is_empty(), 25_000);
