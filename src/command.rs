@@ -206,7 +206,8 @@ pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Re
         log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
     }
     let force = context.args.force;
-    let mut cycle = Cycle { exchange, journal, config, clock, log, force, report: Report::default() };
+    let began = clock.elapsed();
+    let mut cycle = Cycle { exchange, journal, config, clock, log, force, began, report: Report::default() };
     let outcome = cycle.run();
     *report = cycle.report;
     outcome.map_err(|failure| {

@@ -26,6 +26,10 @@ use std::rc::Rc;
 /// little, and with narrow bands a little is too much. Each pass trades a small part of the one before.
 const PASSES: u32 = 3;
 
+/// After this long a cycle sends no further order, so that it ends by itself before the daemon ends it: hundreds of orders, or an
+/// exchange that answers each request at the last moment. The next run goes on from there.
+const LONGEST_MS: Millis = 1_500_000;
+
 /// Why a cycle did not end well.
 pub enum Failure {
     /// The exchange failed; no order is unknown.
@@ -40,6 +44,8 @@ pub enum Failure {
     Refused(String),
     /// Balances do not show what was traded.
     Unsettled(String),
+    /// It has taken too long.
+    Late(String),
     /// An order's outcome is unknown.
     Unknown(String),
 }
@@ -63,9 +69,11 @@ impl fmt::Display for Failure {
             Failure::Exchange(error) => f.write_str(&error.message),
             Failure::Portfolio(error) => write!(f, "{error}"),
             Failure::Store(error) => write!(f, "{error}"),
-            Failure::Clock(why) | Failure::Refused(why) | Failure::Unsettled(why) | Failure::Unknown(why) => {
-                f.write_str(why)
-            }
+            Failure::Clock(why)
+            | Failure::Refused(why)
+            | Failure::Unsettled(why)
+            | Failure::Late(why)
+            | Failure::Unknown(why) => f.write_str(why),
         }
     }
 }
@@ -197,6 +205,8 @@ pub struct Cycle<'a> {
     pub log: &'a Log<'a>,
     /// `--force`
     pub force: bool,
+    /// When it began, by the clock that never jumps.
+    pub began: Millis,
     /// What happened so far.
     pub report: Report,
 }
@@ -247,6 +257,18 @@ impl Cycle<'_> {
         let (cut, balances) = self.affordable(plan, portfolio, balances, look)?;
         self.place_all(cut.as_ref().unwrap_or(&plan.buys), &balances, look + 1)?;
         self.settled(&self.expected_from_journal())
+    }
+
+    /// Whether there is time left for another order.
+    fn in_time(&self) -> Result<(), Failure> {
+        let taken = self.clock.elapsed() - self.began;
+        match taken <= LONGEST_MS {
+            true => Ok(()),
+            false => Err(Failure::Late(format!(
+                "the cycle has taken {}, so it sends no further order; the next run goes on from there",
+                span(taken)
+            ))),
+        }
     }
 
     /// Why the next run must look at this again although no order is unknown.

@@ -24,6 +24,7 @@ const RECEIVED_MS: Millis = 600_000;
 impl Cycle<'_> {
     pub(super) fn place_all(&mut self, orders: &[Order], balances: &[Balance], look: i64) -> Result<(), Failure> {
         for order in orders {
+            self.in_time()?;
             let placed = self.fill(order, balances, look)?;
             match &placed.refused {
                 Some(why) => {

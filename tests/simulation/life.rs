@@ -267,6 +267,9 @@ impl Owner<'_> {
         if lines.is_empty() && code.is_some() {
             return Err("a cycle without a line in the log".to_string());
         }
+        if lines.iter().any(|line| line.contains("so it sends no further order")) {
+            self.universe.count("cycles too long");
+        }
         for line in lines.iter() {
             let raw = ["Some(", "None", "Err(", "Ok(", "panicked", "{\"", "unwrap"];
             if line.contains("test-secret") || line.contains("test-key") {

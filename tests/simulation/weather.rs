@@ -44,7 +44,7 @@ pub enum Fault {
     Redirect,
     /// JSON that is something else.
     OtherJson,
-    /// It takes so long that the client gives up, before or after it was done.
+    /// The answer comes at the last moment.
     Slow,
     /// The answer does not tell the time.
     NoDate,
@@ -88,6 +88,8 @@ pub struct Weather {
     pub kill_ppm: u64,
     /// Balances lag behind fills by at most so much.
     pub lag_ms: i64,
+    /// Answers take up to so long, which is just within the limits.
+    pub crawl_ms: i64,
     /// Orders may stay open, fill in part, be hidden for a while.
     pub odd_orders_percent: u64,
     /// Clocks are set, the disk fills up, the network is gone for hours.
@@ -101,6 +103,7 @@ struct Mixture {
     disk: bool,
     power: bool,
     kill: bool,
+    crawl: bool,
     lag: bool,
     odd_orders: bool,
     accidents: bool,
@@ -113,8 +116,9 @@ impl Weather {
         let faults = faults.collect();
         let on = || chance.percent(50);
         let (disk, power, kill) = (on(), on(), on());
-        let (lag, odd_orders, accidents) = (on(), on(), on());
-        Weather { faults, mixture: Mixture { disk, power, kill, lag, odd_orders, accidents }, ..Weather::default() }
+        let (lag, odd_orders, accidents, crawl) = (on(), on(), on(), chance.percent(20));
+        let mixture = Mixture { disk, power, kill, crawl, lag, odd_orders, accidents };
+        Weather { faults, mixture, ..Weather::default() }
     }
 
     /// The next spell: fair, changeable or a storm; gives its length in minutes. The worse, the shorter.
@@ -122,11 +126,12 @@ impl Weather {
         let (strength, minutes) =
             chance.pick(&[(0, 9000), (0, 1500), (1, 6000), (1, 1000), (4, 900), (4, 200), (16, 40)]);
         let ppm = |on: bool, ppm: u64| if on { ppm * strength } else { 0 };
-        let Mixture { disk, power, kill, lag, odd_orders, accidents } = self.mixture;
+        let Mixture { disk, power, kill, crawl, lag, odd_orders, accidents } = self.mixture;
         self.request_ppm = ppm(!self.faults.is_empty(), 25_000);
         self.disk_ppm = ppm(disk, 6_000);
         self.power_ppm = ppm(power, 1_000);
         self.kill_ppm = ppm(kill, 1_000);
+        self.crawl_ms = if crawl { chance.pick(&[200, 3000, 9500]) } else { 200 };
         self.lag_ms = if lag && strength > 0 { chance.pick(&[0, 300, 2500, 9000]) } else { 0 };
         self.odd_orders_percent = if odd_orders { 6 * strength.min(10) } else { 0 };
         self.accidents = accidents && strength > 0;
@@ -135,7 +140,7 @@ impl Weather {
 
     /// Fair from now on.
     pub fn clear(&mut self) {
-        *self = Weather::default();
+        *self = Weather { crawl_ms: 200, ..Weather::default() };
     }
 
     /// What happens to the next request.

@@ -198,7 +198,7 @@ impl Wire for Universe {
             self.count("faults");
             self.trace(&format!("{fault:?}"));
         }
-        let there_ms = self.chance.between(10, 200);
+        let there_ms = self.chance.between(10, self.weather.borrow().crawl_ms);
         match fault {
             Some(Fault::Unreachable) => {
                 self.auditor.borrow_mut().not_taken(&incoming);
@@ -214,16 +214,11 @@ impl Wire for Universe {
                 self.advance(if self.chance.percent(50) { there_ms } else { timeout_ms });
                 return Err(failure(false, "the request timed out"));
             }
-            Some(Fault::Slow) => self.advance(self.chance.between(SECOND_MS, timeout_ms + 20 * SECOND_MS)),
+            Some(Fault::Slow) => self.advance(timeout_ms - SECOND_MS / 2),
             _ => self.advance(there_ms),
         }
-        let begun = self.time() - there_ms;
         let outcome = self.arrive(&incoming, fault, timeout_ms - there_ms);
-        if fault == Some(Fault::Slow) && self.chance.percent(50) {
-            self.advance(timeout_ms);
-            return Err(failure(false, "the request timed out"));
-        }
-        self.advance(self.chance.between(5, 200).min((begun + timeout_ms - self.time()).max(0)));
+        self.advance(self.chance.between(5, 200));
         self.power_may_go();
         if let Ok(answer) = &outcome {
             self.trace(&format!("http {}", answer.status));
