@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// The exchange takes a signed request for so long after its nonce.
 const NONCE_WINDOW_MS: i64 = 60_000;
 
+/// A clock that is off by more, and a second for what both tell only in seconds, is not traded with.
+const CLOCK_ERROR_MS: i64 = 61_500;
+
 /// An order as the client sent it.
 struct Sent {
     symbol: String,
@@ -147,6 +150,8 @@ impl Auditor {
         if method != "private/create-order" {
             return;
         }
+        let off_ms = universe.clock_error_ms();
+        self.demand(off_ms <= CLOCK_ERROR_MS, || format!("an order was sent with a clock that is {off_ms} ms off"));
         let body: Json = serde_json::from_str(body.unwrap_or("")).unwrap_or_default();
         let (params, nonce) = (&body["params"], body["nonce"].as_i64().unwrap_or(0));
         let id = text(params, "client_oid").to_string();

@@ -45,7 +45,8 @@ pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
         let band = relative.filter(|_| percent > Dec::ZERO).map_or(absolute, |relative| relative.min(absolute));
         let tick_value = market.qty_tick.mul_floor(ask);
         let usd = world.usd_price(&config.quote);
-        let exchange = market.min_usd.unwrap_or(Dec::ONE).max(Dec::ONE).div_floor(usd);
+        // Rounded up by two ticks at the most where it has to be converted.
+        let exchange = market.min_usd.unwrap_or(Dec::ONE).max(Dec::ONE).div_floor(usd) + market.price_tick.times(2);
         let mid = market.mid().unwrap_or_default();
         let limits =
             config.max_trade.map(|max| exact(&max)).into_iter().chain(market.max_usd.map(|max| max.div_floor(usd)));

@@ -85,6 +85,8 @@ impl Owner<'_> {
             self.boot(&|| universe.time() >= end)?;
         }
         universe.clear();
+        // What is known of the markets is at most a day old.
+        universe.advance(25 * HOUR_MS);
         self.quiet.set(0);
         let cycles = Cell::new(0);
         while self.quiet.get() < 2 {

@@ -36,10 +36,11 @@ fn whatever_happens_nothing_is_lost_or_doubled_and_in_fair_weather_it_is_balance
         assert_eq!(life.failure, None, "seed {seed}");
         return;
     }
-    let (first, weeks) = (number("FIRST_SEED").unwrap_or(1), number("WEEKS").unwrap_or(300) as i64);
+    let (first, weeks) = (number("FIRST_SEED").unwrap_or(1), number("WEEKS").unwrap_or(200) as i64);
     let (mut lived, mut seed, mut failures) = (0, first, Vec::new());
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    while lived < weeks && failures.len() < 5 {
+    let most_failures = number("FAILURES").unwrap_or(5) as usize;
+    while lived < weeks && failures.len() < most_failures {
         let life = live(seed, false);
         if number("EACH").is_some() {
             println!("seed {seed}: {} weeks, {:?}", life.weeks, life.counts);

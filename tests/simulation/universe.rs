@@ -117,6 +117,11 @@ impl Universe {
         self.time.load(Ordering::Relaxed)
     }
 
+    /// How far this machine's clock is off.
+    pub fn clock_error_ms(&self) -> i64 {
+        self.skew_ms.get().abs()
+    }
+
     pub fn count(&self, what: &'static str) {
         *self.counts.borrow_mut().entry(what).or_default() += 1;
     }
