@@ -1,9 +1,16 @@
 //! One request over the network by minreq: one connection, no redirects, a deadline for all of it.
 
+use crate::clock::{Clock, SystemClock};
+use crate::exchange::Millis;
 use crate::tls;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
+/// What is read of a body at once, and handed on when it is full.
+const PART_BYTES: usize = 4096;
 
 /// A GET without a body, or a POST of JSON.
 pub struct Request {
@@ -56,6 +63,7 @@ pub struct Internet;
 impl Wire for Internet {
     fn exchange(&self, Request { url, body, timeout_s }: Request) -> Result<Answer, Failure> {
         tls::install();
+        let clock = SystemClock::new();
         let request = match body {
             None => minreq::get(&url),
             Some(body) => minreq::post(&url).with_header("Content-Type", "application/json").with_body(body),
@@ -68,8 +76,54 @@ impl Wire for Internet {
             .with_follow_redirects(false)
             .send_lazy();
         let mut answer = sent.map_err(|error| failure(&error))?;
-        let headers = core::mem::take(&mut answer.headers).into_iter().collect();
-        Ok(Answer { status: answer.status_code, headers, body: Box::new(answer) })
+        let (status, headers) = (answer.status_code, core::mem::take(&mut answer.headers));
+        let until = Millis::try_from(timeout_s).unwrap_or(Millis::MAX / 1000) * 1000;
+        let body = Timed { parts: parts(answer)?, part: Cursor::default(), clock, until };
+        Ok(Answer { status, headers, body: Box::new(body) })
+    }
+}
+
+/// Reads a body in a thread of its own. minreq's deadline holds for each reading from the connection, and the TLS library reads until a
+/// record is whole: a record of 16 kB that comes in byte by byte would take hours.
+fn parts(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Vec<u8>>>, Failure> {
+    let (send, parts) = sync_channel(1);
+    let read = move || {
+        loop {
+            let mut part = Vec::with_capacity(PART_BYTES);
+            let read = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part);
+            let more = read.as_ref().is_ok_and(|count| *count == PART_BYTES);
+            if send.send(read.map(|_| part)).is_err() || !more {
+                break;
+            }
+        }
+    };
+    let started = thread::Builder::new().spawn(read);
+    started.map(|_| parts).map_err(|error| Failure { not_sent: false, message: format!("no thread: {error}") })
+}
+
+/// A body that another thread reads, up to the answer's deadline.
+struct Timed {
+    parts: Receiver<io::Result<Vec<u8>>>,
+    part: Cursor<Vec<u8>>,
+    clock: SystemClock,
+    /// When the time is over by `clock`.
+    until: Millis,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.part.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let left = u64::try_from(self.until - self.clock.elapsed()).unwrap_or(0);
+            self.part = match self.parts.recv_timeout(Duration::from_millis(left)) {
+                Ok(part) if left > 0 => Cursor::new(part?),
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                _ => return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")),
+            };
+        }
     }
 }
 
