@@ -92,13 +92,23 @@ fn parts(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Vec
             let mut part = Vec::with_capacity(PART_BYTES);
             let read = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part);
             let more = read.as_ref().is_ok_and(|count| *count == PART_BYTES);
-            if send.send(read.map(|_| part)).is_err() || !more {
+            if send.send(read.map(|_| part).map_err(in_words)).is_err() || !more {
                 break;
             }
         }
     };
     let started = thread::Builder::new().spawn(read);
     started.map(|_| parts).map_err(|error| Failure { not_sent: false, message: format!("no thread: {error}") })
+}
+
+/// What minreq and the TLS library say to programmers, as others would say it.
+fn in_words(error: io::Error) -> io::Error {
+    let (kind, words) = match error.kind() {
+        io::ErrorKind::Other => (io::ErrorKind::Other, "its parts are not as HTTP has them"),
+        io::ErrorKind::UnexpectedEof => (io::ErrorKind::UnexpectedEof, "the connection ended in the middle"),
+        _ => return error,
+    };
+    io::Error::new(kind, words)
 }
 
 /// A body that another thread reads, up to the answer's deadline.
@@ -136,8 +146,9 @@ fn failure(error: &minreq::Error) -> Failure {
             ),
             tls::explain(io).unwrap_or_else(|| format!("{io} (is the network up?)")),
         ),
-        minreq::Error::AddressNotFound => (true, format!("{error} (is the network up?)")),
-        other => (false, other.to_string()),
+        minreq::Error::AddressNotFound => (true, "the server has no address (is the network up?)".to_string()),
+        // Its words for these are for programmers.
+        _ => (false, "the head of the answer is longer than any should be, or not as HTTP has it".to_string()),
     };
     Failure { not_sent, message }
 }

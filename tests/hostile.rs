@@ -96,7 +96,10 @@ fn answers() -> Vec<(&'static str, Say)> {
         ("length of letters", head("Content-Length: many\r\n", BODY)),
         ("no length in a length", head("Content-Length: \r\n", BODY)),
         ("two lengths", head(&format!("Content-Length: {}\r\nContent-Length: 10\r\n", BODY.len()), BODY)),
-        ("two lengths, the other way", head(&format!("Content-Length: 10\r\nContent-Length: {}\r\n", BODY.len()), BODY)),
+        (
+            "two lengths, the other way",
+            head(&format!("Content-Length: 10\r\nContent-Length: {}\r\n", BODY.len()), BODY),
+        ),
         ("two lengths in one", head(&format!("Content-Length: {0}, {0}\r\n", BODY.len()), BODY)),
         ("chunk of letters", chunked(&format!("xyz\r\n{BODY}\r\n0\r\n\r\n"))),
         ("negative chunk", chunked(&format!("-26\r\n{BODY}\r\n0\r\n\r\n"))),
@@ -111,7 +114,9 @@ fn answers() -> Vec<(&'static str, Say)> {
         ("304", Say::text(format!("HTTP/1.1 304 Not Modified\r\n\r\n{BODY}"))),
         ("gzip", {
             let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".to_vec();
-            Say::Bytes([head, b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\x4a\xce\x4f\x49\x55\xb2\x32\xa8\x05\0".to_vec()].concat())
+            Say::Bytes(
+                [head, b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\x4a\xce\x4f\x49\x55\xb2\x32\xa8\x05\0".to_vec()].concat(),
+            )
         }),
         ("deflate", head("Content-Encoding: deflate\r\n", "\u{78}\u{1}\u{3}\0")),
         ("brotli", head("Content-Encoding: br\r\n", "\u{b}\u{2}\u{3}")),
@@ -178,7 +183,10 @@ fn a_server_that_takes_its_time_is_left_in_time() {
         ("headers, a byte each 50 ms", drip(good, "X: y\r\n", 50)),
         ("a body of a byte a second", drip(&format!("{good}\r\n"), " ", 1000)),
         ("a chunk line of a byte a second", drip(&format!("{good}Transfer-Encoding: chunked\r\n\r\n"), "0", 1000)),
-        ("trailers of a byte a second", drip(&format!("{good}Transfer-Encoding: chunked\r\n\r\n0\r\n"), "X: y\r\n", 1000)),
+        (
+            "trailers of a byte a second",
+            drip(&format!("{good}Transfer-Encoding: chunked\r\n\r\n0\r\n"), "X: y\r\n", 1000),
+        ),
     ];
     std::thread::scope(|scope| {
         for (what, say) in ways {
@@ -239,7 +247,11 @@ fn a_server_that_does_not_speak_tls_as_it_should_gets_no_request() {
         ("warnings without end", Say::Flood(Vec::new(), record(21, 0x0303, &[1, 112])), 0),
         ("empty records without end", Say::Flood(Vec::new(), record(22, 0x0303, &[])), 0),
         ("requests to say hello without end", Say::Flood(Vec::new(), record(22, 0x0303, &[0, 0, 0, 0])), 0),
-        ("a handshake message of 16 MB", Say::Flood(record(22, 0x0303, &[2, 255, 255, 255]), record(22, 0x0303, &[0; 999])), 0),
+        (
+            "a handshake message of 16 MB",
+            Say::Flood(record(22, 0x0303, &[2, 255, 255, 255]), record(22, 0x0303, &[0; 999])),
+            0,
+        ),
         ("changes of cipher without end", Say::Flood(Vec::new(), record(20, 0x0303, &[1])), 0),
         ("data before the handshake", Say::Bytes(record(23, 0x0303, BODY.as_bytes())), 0),
         ("silence", Say::Stall(Vec::new()), 1),
@@ -312,7 +324,8 @@ fn a_redirect_never_takes_a_request_elsewhere() {
             ] {
                 scope.spawn(move || {
                     let lines = format!("Location: {to}\r\nRefresh: 0; url={to}\r\nAlt-Svc: h2=\":{port}\"\r\n");
-                    let answer = format!("HTTP/1.1 {status} Moved\r\n{lines}Content-Length: {}\r\n\r\n{BODY}", BODY.len());
+                    let answer =
+                        format!("HTTP/1.1 {status} Moved\r\n{lines}Content-Length: {}\r\n\r\n{BODY}", BODY.len());
                     let server = Server::saying(Say::text(answer));
                     let what = format!("{status} to {to}");
                     let (_, run) = run(&server.url("http"), &["once"]);

@@ -36,7 +36,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub use decimal::{Dec, dec};
 pub use faults::{Act, Fault};
 pub use orders::{Order, Side, Status};
-pub use tls::{Authority, Identity, self_signed};
+pub use tls::{Authority, Identity, self_signed, server as tls_server};
 pub use venue::{param_string, sign};
 pub use world::{Balance, FeeIn, Market, Request, World};
 
