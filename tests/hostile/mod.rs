@@ -109,6 +109,11 @@ impl Link {
         Some(buffer[..count].to_vec())
     }
 
+    /// Whether this method was asked for once, now.
+    pub fn first_of(&self, method: &str) -> bool {
+        self.seen.lock().unwrap().count(method) == 1
+    }
+
     /// One whole request, and the method it asks for.
     pub fn request(&mut self) -> Option<(String, Vec<u8>)> {
         let mut bytes = Vec::new();
