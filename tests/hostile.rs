@@ -2,6 +2,7 @@
 //! trades nothing, and shows its key to nobody.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
+#![allow(clippy::cast_possible_truncation)] // What the tests share counts decimals.
 
 mod common;
 #[path = "exchange/mod.rs"]
