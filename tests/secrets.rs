@@ -232,6 +232,38 @@ fn a_key_file_that_was_cut_or_damaged_is_refused_without_a_part_of_it() {
     }
 }
 
+/// The file's mode is that of the file that is read, also while another one gets its name.
+#[test]
+fn a_key_file_that_is_swapped_while_it_is_looked_at_is_not_believed() {
+    let server = Server::saying(hostile::Say::Bytes(ok(r#"{"code":40101,"message":"UNAUTHORIZED"}"#)));
+    let dir = home(&server.url("http"));
+    let (mine, open) = (dir.file("mine"), dir.file("open"));
+    let swapped = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !swapped.load(std::sync::atomic::Ordering::Relaxed) {
+                for (path, key, mode) in [(&mine, KEY, 0o600), (&open, "k3yOFsomebodyELSE", 0o644)] {
+                    fs::write(path, key_file().replace(KEY, key)).unwrap();
+                    fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+                }
+                for _ in 0..1000 {
+                    // Each name in turn is a link to the same file, and to the other one.
+                    for path in [&mine, &open] {
+                        let _ = fs::remove_file(dir.file("link"));
+                        fs::hard_link(path, dir.file("link")).unwrap();
+                        fs::rename(dir.file("link"), dir.file("credentials.json")).unwrap();
+                    }
+                }
+            }
+        });
+        let codes: Vec<_> = (0..150).map(|_| finish(command(&dir, &["once"])).code).collect();
+        swapped.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(codes.iter().all(|code| *code == Some(2)), "{codes:?}");
+    });
+    let seen = server.seen();
+    assert!(seen.contains(KEY) && !seen.contains("k3yOFsomebodyELSE"));
+}
+
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
 }
