@@ -3,9 +3,9 @@
 use crate::clock::{Clock, SystemClock};
 use crate::exchange::Millis;
 use crate::tls;
-use std::io::{self, Cursor, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
@@ -78,27 +78,56 @@ impl Wire for Internet {
         let mut answer = sent.map_err(|error| failure(&error))?;
         let (status, headers) = (answer.status_code, core::mem::take(&mut answer.headers));
         let until = Millis::try_from(timeout_s).unwrap_or(Millis::MAX / 1000) * 1000;
-        let body = Timed { parts: parts(answer)?, part: Cursor::default(), clock, until };
+        let no_thread =
+            |error: io::Error| Failure { not_sent: false, message: format!("the answer cannot be read: {error}") };
+        let body = Timed::new(answer, clock, until).map_err(no_thread)?;
         Ok(Answer { status, headers, body: Box::new(body) })
     }
 }
 
-/// Reads a body in a thread of its own. minreq's deadline holds for each reading from the connection, and the TLS library reads until a
-/// record is whole: a record of 16 kB that comes in byte by byte would take hours.
-fn parts(mut body: impl Read + Send + 'static) -> Result<Receiver<io::Result<Vec<u8>>>, Failure> {
-    let (send, parts) = sync_channel(1);
-    let read = move || {
-        loop {
-            let mut part = Vec::with_capacity(PART_BYTES);
-            let read = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part);
-            let more = read.as_ref().is_ok_and(|count| *count == PART_BYTES);
-            if send.send(read.map(|_| part).map_err(in_words)).is_err() || !more {
-                break;
+/// A body that is read in a thread of its own, up to the answer's deadline. minreq's deadline holds for each reading from the
+/// connection, and the TLS library reads until a record is whole: a record of 16 kB that comes in byte by byte would take hours.
+struct Timed {
+    /// What the thread has read. Closed at its end, and when nobody wants the rest.
+    parts: UnixStream,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    clock: SystemClock,
+    /// When the time is over by `clock`.
+    until: Millis,
+}
+
+impl Timed {
+    fn new(mut body: impl Read + Send + 'static, clock: SystemClock, until: Millis) -> io::Result<Timed> {
+        let (parts, mut to) = UnixStream::pair()?;
+        let read = move || {
+            loop {
+                let mut part = Vec::with_capacity(PART_BYTES);
+                let count = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part)?;
+                to.write_all(&part)?;
+                if count < PART_BYTES {
+                    return Ok(());
+                }
             }
+        };
+        let thread = Some(thread::Builder::new().spawn(read)?);
+        Ok(Timed { parts, thread, clock, until })
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not end in time");
+        let left = u64::try_from(self.until - self.clock.elapsed()).ok().filter(|left| *left > 0).ok_or_else(late)?;
+        self.parts.set_read_timeout(Some(Duration::from_millis(left)))?;
+        match self.parts.read(buffer) {
+            Ok(0) if !buffer.is_empty() => match self.thread.take().map(JoinHandle::join) {
+                Some(Ok(Err(error))) => Err(in_words(error)),
+                _ => Ok(0),
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(late()),
+            outcome => outcome,
         }
-    };
-    let started = thread::Builder::new().spawn(read);
-    started.map(|_| parts).map_err(|error| Failure { not_sent: false, message: format!("no thread: {error}") })
+    }
 }
 
 /// What minreq and the TLS library say to programmers, as others would say it.
@@ -109,32 +138,6 @@ fn in_words(error: io::Error) -> io::Error {
         _ => return error,
     };
     io::Error::new(kind, words)
-}
-
-/// A body that another thread reads, up to the answer's deadline.
-struct Timed {
-    parts: Receiver<io::Result<Vec<u8>>>,
-    part: Cursor<Vec<u8>>,
-    clock: SystemClock,
-    /// When the time is over by `clock`.
-    until: Millis,
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.part.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            let left = u64::try_from(self.until - self.clock.elapsed()).unwrap_or(0);
-            self.part = match self.parts.recv_timeout(Duration::from_millis(left)) {
-                Ok(part) if left > 0 => Cursor::new(part?),
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
-                _ => return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")),
-            };
-        }
-    }
 }
 
 fn failure(error: &minreq::Error) -> Failure {
