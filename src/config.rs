@@ -104,7 +104,8 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, with file, line, key and what is allowed.
     pub fn load(path: &Path, paper: bool) -> Result<Config, Error> {
-        let text = disk::open(path).and_then(|mut file| text::of(&mut file, MOST_BYTES)).map_err(|error| match error.kind() {
+        let read = disk::open(path).and_then(|mut file| text::of(&mut file, MOST_BYTES));
+        let text = read.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error(format!(
                 "{}: there is no such file; write one with coin and percent, for example {{\"BTC\": 50, \"ETH\": 50}}",
                 path.display()

@@ -154,8 +154,9 @@ fn core(exchange: &Exchange, filter: Option<&str>) -> Vec<u8> {
 #[test]
 fn a_core_file_does_not_hold_the_secret() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    if !pattern.starts_with("core") {
-        // Core files go elsewhere on this system; the test above has seen the filter.
+    let may = Command::new("sh").args(["-c", "ulimit -c unlimited"]).stderr(Stdio::null()).status().unwrap().success();
+    if !pattern.starts_with("core") || !may {
+        // Core files go elsewhere on this system, or nowhere; the test above has seen the filter.
         return;
     }
     let exchange = slow();
