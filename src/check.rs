@@ -12,6 +12,8 @@ use crate::market::Coin;
 use crate::output;
 use crate::portfolio::Portfolio;
 use crate::store;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 /// One thing that was looked at.
 struct Finding {
@@ -127,6 +129,15 @@ fn files(context: &Context<'_>, tell: Tell<'_>) {
     match store::replace(disk, &probe, "").map(|()| disk.remove(&probe)) {
         Ok(_) => tell("state_dir", 0, format!("{} can be written", context.config.state_dir.display())),
         Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
+    }
+    for path in [&context.args.config, &context.config.state_dir] {
+        if fs::metadata(path).is_ok_and(|file| file.mode() & 0o022 != 0) {
+            let message = format!(
+                "note: others may write to {0}, and so decide what is traded; say: chmod go-w {0}",
+                path.display()
+            );
+            tell("files", 0, message);
+        }
     }
     match journal::peek(disk, &context.journal_path()) {
         Ok(state) => match state.unresolved().count() {

@@ -5,6 +5,7 @@ use crate::cli::{Args, Command, HELP};
 use crate::clock::{SystemClock, span};
 use crate::config::{Config, Venue};
 use crate::daemon;
+use crate::disk::SystemDisk;
 use crate::exchange::crypto_com::CryptoCom;
 use crate::exchange::paper::Paper;
 use crate::exchange::signer::Credentials;
@@ -18,7 +19,9 @@ use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
 use crate::store;
 use std::ffi::OsString;
+use std::panic::{self, PanicHookInfo};
 use std::path::PathBuf;
+use std::{fs, process};
 
 /// Rules kept between runs.
 const CACHE: &str = "markets.cache";
@@ -83,11 +86,27 @@ pub fn run(args: Vec<OsString>) -> u8 {
     0
 }
 
+/// Ends the process in words after a fault of the program or of a library, before it would be aborted: no core file is written, and
+/// what it was working on is not shown.
+fn end_in_words(journal: PathBuf) {
+    panic::set_hook(Box::new(move |fault: &PanicHookInfo<'_>| {
+        let unknown = journal::peek(&SystemDisk, &journal).is_ok_and(|state| state.unresolved().next().is_some());
+        let place = fault.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
+        log::stderr(&format!(
+            "rebalancer: a fault of the program{place} ended it; the next run goes on from the journal"
+        ));
+        process::exit(if unknown { 3 } else { 1 });
+    }));
+}
+
 fn dispatch(args: &Args) -> u8 {
+    // Without memory in it a core file holds no key. Inherited by the daemon's cycles; a system that has no such file is no reason to stop.
+    let _ = fs::write("/proc/self/coredump_filter", "0");
     let clock = SystemClock::new();
     let outcome = Config::load(&args.config, args.paper).map_err(|error| Problem::new(2, error)).and_then(|config| {
         let log = Log::new(&clock, config.schedule.offset_s, args.verbose, &log::stderr);
         let context = Context { args, config: &config, machine: Machine::this(&clock), log: &log };
+        end_in_words(context.journal_path());
         match args.command {
             Command::Once => once(&context),
             Command::Plan => plan(&context),

@@ -4,6 +4,7 @@
 //! key, a wrong type or a value outside its range is an error that names file, line and key and says what is allowed.
 
 use crate::amount::{Percent, Value};
+use crate::disk;
 use crate::exchange::signer::Credentials;
 use crate::http;
 use crate::json::{Error as JsonError, Next, Reader};
@@ -12,6 +13,7 @@ use crate::named::Named;
 use crate::schedule::{self, Schedule};
 use crate::text;
 use core::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where orders go.
@@ -102,8 +104,9 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, with file, line, key and what is allowed.
     pub fn load(path: &Path, paper: bool) -> Result<Config, Error> {
-        let text = text::file(path, MOST_BYTES).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error(format!(
+        let read = disk::open(path).and_then(|mut file| text::of(&mut file, MOST_BYTES));
+        let text = read.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error(format!(
                 "{}: there is no such file; write one with coin and percent, for example {{\"BTC\": 50, \"ETH\": 50}}",
                 path.display()
             )),
@@ -159,21 +162,23 @@ impl Config {
             _ => self.directory.join("credentials.json"),
         };
         let name = path.display();
-        let open = std::fs::metadata(&path);
-        let mode = open.map(|file| file.mode()).map_err(|error| {
-            Error(format!(
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Error(format!(
                 "no API key: set REBALANCER_API_KEY and REBALANCER_API_SECRET, or write {name} ({error}); \
                  --paper needs no key"
-            ))
-        })?;
+            )),
+            _ => Error(format!("{name}: cannot read the file: {error}")),
+        };
+        // The file that is looked at is the one that is read, whatever happens to its name meanwhile.
+        let mut file = disk::open(&path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.mode();
         if mode & 0o077 != 0 {
             return Err(Error(format!(
                 "{name}: group or others may read it (mode {:o}); say: chmod 600 {name}",
                 mode & 0o777
             )));
         }
-        let text =
-            text::file(&path, MOST_BYTES).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
+        let text = text::of(&mut file, MOST_BYTES).map_err(unreadable)?;
         let (mut key, mut secret) = (None, None);
         let read = Reader::new(&text).and_then(|mut reader| {
             reader.object(&mut |reader, name| {

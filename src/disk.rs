@@ -67,11 +67,26 @@ pub trait Disk {
 /// The machine's own disk.
 pub struct SystemDisk;
 
+/// What keeps opening a pipe from waiting for its other end (`fcntl.h` of Linux); for files it means nothing.
+const O_NONBLOCK: i32 = 0o4000;
+
 /// Options for every file that this program writes: they show what somebody owns.
 pub fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600);
+    options.mode(0o600).custom_flags(O_NONBLOCK);
     options
+}
+
+/// Opens a file to read it. What is no file, such as a pipe or a device, could keep the reader waiting or never end.
+///
+/// # Errors
+/// What the system says; when it is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file")),
+    }
 }
 
 fn open_to_write(path: &Path) -> io::Result<File> {
@@ -80,7 +95,7 @@ fn open_to_write(path: &Path) -> io::Result<File> {
 
 impl Disk for SystemDisk {
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
-        text::bytes(&mut File::open(path)?, most)
+        text::bytes(&mut open(path)?, most)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -67,16 +67,15 @@ impl<'a> Http<'a> {
         })?;
         let status = answer.status;
         self.log.detail(&format!("{path}: http {status} after {} ms", end - start));
+        let unusable = |why: &str| Failure { not_sent: false, message: format!("{path}: {why}") };
         if (300..400).contains(&status) {
-            return Err(Failure {
-                not_sent: false,
-                message: format!("{path}: redirected elsewhere (http {status}), not followed"),
-            });
+            return Err(unusable(&format!("redirected elsewhere (http {status}), not followed")));
         }
         let date = answer.header("date").and_then(http_date);
         let announced =
             if answer.header("transfer-encoding").is_some() { None } else { answer.header("content-length") };
-        let expected = announced.and_then(|length| length.trim().parse::<i64>().ok());
+        let expected = announced.map(|length| length.trim().parse::<i64>()).transpose();
+        let expected = expected.map_err(|_| unusable("the answer's length is announced as what no length is"))?;
         // Taken as of the reply's end: at most a second and the way back behind, never ahead.
         let date = date.map(|date| (date, end));
         Ok(Reply { status, date, body: Body { bytes: answer.body, seen: 0, expected, most_bytes } })

@@ -1,8 +1,6 @@
 //! Whole files and streams, never more than a limit.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 /// What a stream has next, at most a buffer of it: how many bytes, none at its end. A signal is no error.
 ///
@@ -50,12 +48,4 @@ pub fn of(source: &mut dyn Read, most: usize) -> io::Result<String> {
 /// When they are not UTF-8.
 pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
-}
-
-/// A file of at most `most` bytes as text.
-///
-/// # Errors
-/// As [`of`], and when the file cannot be opened.
-pub fn file(path: &Path, most: usize) -> io::Result<String> {
-    of(&mut File::open(path)?, most)
 }

@@ -1,9 +1,16 @@
 //! One request over the network by minreq: one connection, no redirects, a deadline for all of it.
 
+use crate::clock::{Clock, SystemClock};
+use crate::exchange::Millis;
 use crate::tls;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
+/// What is read of a body at once, and handed on when it is full.
+const PART_BYTES: usize = 4096;
 
 /// A GET without a body, or a POST of JSON.
 pub struct Request {
@@ -56,6 +63,7 @@ pub struct Internet;
 impl Wire for Internet {
     fn exchange(&self, Request { url, body, timeout_s }: Request) -> Result<Answer, Failure> {
         tls::install();
+        let clock = SystemClock::new();
         let request = match body {
             None => minreq::get(&url),
             Some(body) => minreq::post(&url).with_header("Content-Type", "application/json").with_body(body),
@@ -68,9 +76,68 @@ impl Wire for Internet {
             .with_follow_redirects(false)
             .send_lazy();
         let mut answer = sent.map_err(|error| failure(&error))?;
-        let headers = core::mem::take(&mut answer.headers).into_iter().collect();
-        Ok(Answer { status: answer.status_code, headers, body: Box::new(answer) })
+        let (status, headers) = (answer.status_code, core::mem::take(&mut answer.headers));
+        let until = Millis::try_from(timeout_s).unwrap_or(Millis::MAX / 1000) * 1000;
+        let no_thread =
+            |error: io::Error| Failure { not_sent: false, message: format!("the answer cannot be read: {error}") };
+        let body = Timed::new(answer, clock, until).map_err(no_thread)?;
+        Ok(Answer { status, headers, body: Box::new(body) })
     }
+}
+
+/// A body that is read in a thread of its own, up to the answer's deadline. minreq's deadline holds for each reading from the
+/// connection, and the TLS library reads until a record is whole: a record of 16 kB that comes in byte by byte would take hours.
+struct Timed {
+    /// What the thread has read. Closed at its end, and when nobody wants the rest.
+    parts: UnixStream,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    clock: SystemClock,
+    /// When the time is over by `clock`.
+    until: Millis,
+}
+
+impl Timed {
+    fn new(mut body: impl Read + Send + 'static, clock: SystemClock, until: Millis) -> io::Result<Timed> {
+        let (parts, mut to) = UnixStream::pair()?;
+        let read = move || {
+            loop {
+                let mut part = Vec::with_capacity(PART_BYTES);
+                let count = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part)?;
+                to.write_all(&part)?;
+                if count < PART_BYTES {
+                    return Ok(());
+                }
+            }
+        };
+        let thread = Some(thread::Builder::new().spawn(read)?);
+        Ok(Timed { parts, thread, clock, until })
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not end in time");
+        let left = u64::try_from(self.until - self.clock.elapsed()).ok().filter(|left| *left > 0).ok_or_else(late)?;
+        self.parts.set_read_timeout(Some(Duration::from_millis(left)))?;
+        match self.parts.read(buffer) {
+            Ok(0) if !buffer.is_empty() => match self.thread.take().map(JoinHandle::join) {
+                Some(Ok(Err(error))) => Err(in_words(error)),
+                _ => Ok(0),
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(late()),
+            outcome => outcome,
+        }
+    }
+}
+
+/// What minreq and the TLS library say to programmers, as others would say it.
+fn in_words(error: io::Error) -> io::Error {
+    let (kind, words) = match error.kind() {
+        io::ErrorKind::Other => (io::ErrorKind::Other, "its parts are not as HTTP has them"),
+        io::ErrorKind::UnexpectedEof => (io::ErrorKind::UnexpectedEof, "the connection ended in the middle"),
+        _ => return error,
+    };
+    io::Error::new(kind, words)
 }
 
 fn failure(error: &minreq::Error) -> Failure {
@@ -82,8 +149,9 @@ fn failure(error: &minreq::Error) -> Failure {
             ),
             tls::explain(io).unwrap_or_else(|| format!("{io} (is the network up?)")),
         ),
-        minreq::Error::AddressNotFound => (true, format!("{error} (is the network up?)")),
-        other => (false, other.to_string()),
+        minreq::Error::AddressNotFound => (true, "the server has no address (is the network up?)".to_string()),
+        // Its words for these are for programmers.
+        _ => (false, "the head of the answer is longer than any should be, or not as HTTP has it".to_string()),
     };
     Failure { not_sent, message }
 }

@@ -7,12 +7,17 @@
 
 #[path = "exchange/mod.rs"]
 mod exchange;
+#[path = "hostile/mod.rs"]
+mod hostile;
 mod program;
 
-use exchange::{Authority, Exchange, Identity, World, self_signed};
+use exchange::{Authority, Exchange, Identity, World, self_signed, tls_server};
+use hostile::{Link, Say, Server};
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Instant;
 
 fn world() -> World {
     let mut world = World::new();
@@ -74,8 +79,9 @@ fn a_server_that_the_system_vouches_for_is_asked_and_traded_with() {
 fn a_server_that_nobody_vouches_for_gets_no_request() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     // Why not, what the owner is told, and what the server shows.
-    let servers: [(&str, &str, Identity); 4] = [
+    let servers: [(&str, &str, Identity); 5] = [
         ("expired", "it has expired, or this machine's clock is wrong", authority.vouch_expired("localhost")),
+        ("too-early", "it is not valid yet, or this machine's clock is wrong", authority.vouch_too_early("localhost")),
         ("another-name", "it is for another name", authority.vouch("api.crypto.com")),
         ("self-signed", "no authority that is trusted here has signed it", self_signed("localhost")),
         ("unknown-authority", "no authority that is trusted here has signed it", stranger.vouch("localhost")),
@@ -108,4 +114,61 @@ fn a_store_without_authorities_trusts_nobody() {
     let directory = directory("empty", &exchange.url(), "");
     said(&rebalancer(&directory, "status"), 1);
     assert!(exchange.world().requests.is_empty());
+}
+
+/// Answers over TLS with a head and a body, each a record of its own; the body's bytes one by one when it is `slow`.
+fn answer(
+    config: &std::sync::Arc<rustls::ServerConfig>,
+    link: &mut Link,
+    body: &str,
+    slow: bool,
+) -> std::io::Result<()> {
+    let mut tls = rustls::ServerConnection::new(std::sync::Arc::clone(config)).unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"}") {
+        let mut part = [0; 4096];
+        let count = rustls::Stream::new(&mut tls, &mut link.stream).read(&mut part)?;
+        request.extend(&part[..count]);
+    }
+    let mut sealed = |text: &str, last: bool| {
+        let mut bytes = Vec::new();
+        tls.writer().write_all(text.as_bytes()).unwrap();
+        if last {
+            tls.send_close_notify();
+        }
+        while tls.wants_write() {
+            tls.write_tls(&mut bytes).unwrap();
+        }
+        bytes
+    };
+    let head = sealed("HTTP/1.1 200 OK\r\n\r\n", false);
+    link.send(&head);
+    let body = sealed(body, true);
+    match slow {
+        true => Say::Drip(Vec::new(), body, 500).on(link),
+        false => Say::Bytes(body).on(link),
+    }
+    Ok(())
+}
+
+#[test]
+fn an_encrypted_record_that_comes_byte_by_byte_is_left_in_time() {
+    let authority = Authority::new();
+    let config = tls_server(authority.vouch("localhost"));
+    let filler = " ".repeat(16_000);
+    let server = Server::talking(move |link, before| {
+        let refused = r#"{"id":1,"code":40004,"message":"INVALID_REQUEST"}"#;
+        let _ = match before {
+            0 => answer(&config, link, &filler, true),
+            _ => answer(&config, link, refused, false),
+        };
+    });
+    let directory = directory("slow", &server.url("https"), authority.pem());
+    let start = Instant::now();
+    let output = rebalancer(&directory, "once");
+    said(&output, 1);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(log.contains("it did not end in time") && log.contains("the exchange answered 40004"), "{log}");
+    assert!(start.elapsed().as_secs() < 30, "{} s", start.elapsed().as_secs());
+    assert!(!server.seen().contains("test-key"));
 }

@@ -146,7 +146,8 @@ impl<'a> CryptoCom<'a> {
         let reply = self.request(method, Some(body))?;
         let (status, date) = (reply.status, reply.date);
         let broken = |error| Error::new(Kind::Unknown, format!("{method}: the answer broke off: {error}"));
-        let text = reply.body.text().map_err(broken)?;
+        // Its parts are shown and kept, and an exchange may repeat the request in any of them.
+        let text = credentials.redact(&reply.body.text().map_err(broken)?);
         // A question is asked again when its answer makes no sense; an order must not be taken for refused by another one's answer.
         let asked = (method == CREATE_ORDER).then_some(self.last_nonce);
         let outcome = judge(method, status, &text, asked);
@@ -154,9 +155,13 @@ impl<'a> CryptoCom<'a> {
             // Nonces may have to go back now: all earlier ones were refused or are in the past.
             (self.anchor, self.last_nonce) = (date, 0);
         }
-        // An exchange that repeats a request in its message must not show the key.
         outcome.map_err(|error| Error::new(error.kind, credentials.redact(&error.message)))?;
         Ok(text)
+    }
+
+    /// A server's words in which the key cannot be read.
+    fn redacted(&self, text: &str) -> String {
+        self.credentials.as_ref().map_or_else(|| text.to_string(), |credentials| credentials.redact(text))
     }
 
     /// Sends a private question until it is answered, a few times. Never used to send an order.
@@ -172,6 +177,7 @@ impl<'a> CryptoCom<'a> {
 
     /// Waits before another attempt, or gives the error back when it is final or there were enough attempts.
     fn pause(&self, error: Error, attempt: &mut usize) -> Result<(), Error> {
+        let error = Error::new(error.kind, self.redacted(&error.message));
         let pause = PAUSES_MS.get(*attempt).filter(|_| error.passing()).copied();
         let Some(pause) = pause else { return Err(error) };
         self.log.say(&format!("{}; asking again in {} s", error.message, pause / 1000));
@@ -193,7 +199,7 @@ impl<'a> CryptoCom<'a> {
             RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
         })?;
-        judge(path, reply.status, &rest, None)?;
+        judge(path, reply.status, &self.redacted(&rest), None)?;
         // No instrument and no ticker cannot be; no special minimum can, as long as the list is there.
         let may_be_empty = name == RISK_LIST && rest.contains(name);
         match rows {

@@ -39,7 +39,7 @@ pub use decimal::{Dec, dec};
 pub use faults::{Act, Fault};
 pub use http::{Incoming, Reply};
 pub use orders::{Order, Side, Status};
-pub use tls::{Authority, Identity, self_signed};
+pub use tls::{Authority, Identity, self_signed, server as tls_server};
 pub use venue::{Refusal, envelope, param_string, process, sign};
 pub use world::{Balance, FeeIn, Market, Request, World};
 
