@@ -35,11 +35,12 @@ pub fn rows(
             break;
         }
         for byte in buffer.iter().take(count) {
-            if cutter.push(*byte) {
-                row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;
-            }
+            let complete = cutter.push(*byte);
             if cutter.row.len() > most_row || cutter.rest.len() > most_rest {
                 return Err(RowsError::Garbled("the document is larger than it can be".to_string()));
+            }
+            if complete {
+                row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;
             }
         }
     }
