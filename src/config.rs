@@ -382,9 +382,9 @@ fn unknown_key(key: &str) -> String {
     format!("{}: the key is unknown; {hint}", shown(key))
 }
 
-/// A text from the file as it may be shown: short, and nothing that a terminal acts on.
+/// A text from the file as it may be shown.
 fn shown(text: &str) -> String {
-    text.chars().take(80).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    text::shown(text, 80)
 }
 
 fn is_coin(name: &str) -> bool {

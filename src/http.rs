@@ -76,7 +76,8 @@ impl<'a> Http<'a> {
         let date = answer.header("date").and_then(http_date);
         let announced =
             if answer.header("transfer-encoding").is_some() { None } else { answer.header("content-length") };
-        let expected = announced.and_then(|length| length.trim().parse::<i64>().ok());
+        // A length that is no number is one that no body has.
+        let expected = announced.map(|length| length.trim().parse::<i64>().unwrap_or(-1));
         // Taken as of the reply's end: at most a second and the way back behind, never ahead.
         let date = date.map(|date| (date, end));
         Ok(Reply { status, date, body: Body { bytes: answer.body, seen: 0, expected, most_bytes } })

@@ -80,12 +80,10 @@ impl Cutter<'_> {
             self.rest.push(byte)
         }
         if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ if self.last_string.len() <= MOST_NAME_BYTES => self.last_string.push(byte),
-                _ => {}
+            self.in_string = byte != b'"' || self.escaped;
+            self.escaped = byte == b'\\' && !self.escaped;
+            if self.in_string && self.last_string.len() <= MOST_NAME_BYTES {
+                self.last_string.push(byte);
             }
             return false;
         }

@@ -47,10 +47,10 @@ for target; do
     [ "$status" = 0 ] || [ "$found" -gt 0 ] || found=1
     crashes=$((crashes + found))
     stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
-    last=$(grep -E '^#[0-9]+.* cov: ' "$log" | tail -1)
+    last=$(grep -aE '^#[0-9]+.* cov: ' "$log" | tail -1 || true)
     field() { printf '%s' "$last" | sed -n "s/.* $1: \([^ ]*\).*/\1/p"; }
     printf '%-8s %12s %9s %9s %9s %9s %8s %s\n' "$target" "$(stat number_of_executed_units)" "$(stat average_exec_per_sec)" \
         "$(field cov)" "$(field ft)" "$(field corp | cut -d/ -f1)" "$(stat peak_rss_mb)" "$found"
-    [ "$found" = 0 ] || grep -aE -A2 'panicked at|^==.*ERROR|^SUMMARY|Test unit written' "$log" | cut -c1-600 | head -20 >&2
+    [ "$found" = 0 ] || grep -aE -A2 'panicked at|^==.*ERROR|^SUMMARY|Test unit written' "$log" | cut -c1-600 | head -20 >&2 || true
 done
 [ "$crashes" = 0 ] || { echo "fuzz: $crashes crashes, see tests/fuzz/artifacts" >&2; exit 1; }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 fn sentence(text: &str, line: usize, message: &str) {
     assert!((1..=1 + text.matches('\n').count()).contains(&line), "line {line} of a shorter file: {message}");
     assert!(!message.chars().any(char::is_control), "a control character in {message:?}");
-    assert!(message.len() < 1000, "a sentence of {} bytes: {message}", message.len());
+    assert!(message.len() <= 2000, "a sentence of {} bytes: {message}", message.len());
 }
 
 /// What came of reading a text as a config: a sentence that can be shown, or what serde_json reads.
@@ -29,11 +29,15 @@ pub fn config(text: &str, read: &Result<Config, Error>) {
     assert!(!repeats(text), "accepted a repeated key: {text}");
     let flat = Json::Null;
     let full = if json.get("allocation").is_some() { &json } else { &flat };
-    let allocation = json.get("allocation").unwrap_or(&json).as_object().expect("accepted an allocation that is no object");
+    let allocation =
+        json.get("allocation").unwrap_or(&json).as_object().expect("accepted an allocation that is no object");
     assert_eq!(ours.allocation.len(), allocation.len());
     let mut sum = 0_i128;
     for (coin, percent) in &ours.allocation {
-        assert!(!coin.is_empty() && coin.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()), "{coin}");
+        assert!(
+            !coin.is_empty() && coin.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()),
+            "{coin}"
+        );
         same(percent, &allocation[coin], coin);
         let text = percent.to_string();
         assert!(!text.starts_with('-'), "{coin}: {text}");
@@ -135,7 +139,8 @@ pub fn paper(bytes: &[u8]) -> bool {
         }
     }
     let amount = json["balances"]["BTC"].as_str().and_then(plain).unwrap_or_else(|| "0.01".to_string());
-    for (id, order) in [("rbx1", sell("0.01")), ("rbx2", buy("12.5")), ("rbx3", sell(&amount)), ("rbx1", sell("0.01"))] {
+    for (id, order) in [("rbx1", sell("0.01")), ("rbx2", buy("12.5")), ("rbx3", sell(&amount)), ("rbx1", sell("0.01"))]
+    {
         let before = disk.get(path);
         match account.place(&order, id, NOW) {
             Err(error) => {

@@ -63,16 +63,27 @@ pub fn same(ours: impl Display, theirs: &Json, what: &str) {
     }
 }
 
-/// Whether an object somewhere in it names a member twice: there is no one right reading of such a text.
+/// A name as it may be shown.
+fn name(json: &Json) -> String {
+    let text = scalar(json).unwrap_or_default();
+    text.chars().take(80).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+/// Whether an object somewhere in it names a member twice.
 pub fn repeats(text: &str) -> bool {
-    fn walk(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    repeated(text, &|_| true)
+}
+
+/// Whether one of these is named twice in an object somewhere.
+pub fn repeated(text: &str, these: &dyn Fn(&str) -> bool) -> bool {
+    fn walk(reader: &mut Reader<'_>, these: &dyn Fn(&str) -> bool) -> Result<bool, Error> {
         let mut found = false;
         match reader.next() {
             Next::Object => {
                 let mut keys = Vec::new();
                 reader.object(&mut |reader, key| {
-                    keys.push(key.to_string());
-                    found |= walk(reader)?;
+                    keys.extend(these(key).then(|| key.to_string()));
+                    found |= walk(reader, these)?;
                     Ok(())
                 })?;
                 let all = keys.len();
@@ -81,15 +92,18 @@ pub fn repeats(text: &str) -> bool {
                 found |= keys.len() < all;
             }
             Next::Array => reader.array(&mut |reader| {
-                found |= walk(reader)?;
+                found |= walk(reader, these)?;
                 Ok(())
             })?,
             _ => reader.skip()?,
         }
         Ok(found)
     }
-    Reader::new(text).and_then(|mut reader| walk(&mut reader)).unwrap_or(false)
+    Reader::new(text).and_then(|mut reader| walk(&mut reader, these)).unwrap_or(false)
 }
+
+/// Lists and what holds them: named twice, there is no one right reading. Of all else the last one counts, as with serde_json.
+const HOLDERS: [&str; 4] = ["result", "data", "position_balances", "base_currency_config"];
 
 /// The code of an answer, when there is a document and it has one.
 fn code(body: &[u8]) -> Option<i64> {
@@ -99,16 +113,18 @@ fn code(body: &[u8]) -> Option<i64> {
 
 /// What must hold of any answer to any question.
 pub fn agree(method: &str, replies: &Replies, asked: &Asked) {
-    for secret in [SECRET, KEY] {
-        assert!(!asked.log.contains(secret), "{method}: the log shows a secret: {}", asked.log);
-    }
+    // A public list was asked for without the key, and knows none.
+    let knows_key = method.starts_with("private/");
+    assert!(!asked.log.contains(SECRET) || !knows_key, "{method}: the log shows the secret: {}", asked.log);
+    assert!(!asked.log.contains(KEY) || !knows_key, "{method}: the log shows the key: {}", asked.log);
     let told = replies.told(method);
     match &asked.outcome {
         Err(error) => {
             let message = &error.message;
-            assert!(!message.contains(SECRET) && !message.contains(KEY), "{method}: an error shows a secret: {message}");
+            let shows = message.contains(SECRET) || message.contains(KEY);
+            assert!(!shows || !knows_key, "{method}: an error shows a secret: {message}");
             assert!(!message.chars().any(char::is_control), "{method}: a control character in {message:?}");
-            assert!(message.len() < 1000, "{method}: an error of {} bytes", message.len());
+            assert!(message.len() <= 2000, "{method}: an error of {} bytes", message.len());
             assert!(message.chars().next().is_some_and(|letter| !letter.is_uppercase()), "{method}: {message}");
             if matches!(method, CREATE | CANCEL) {
                 refused_only_by_its_code(method, &told.body, told.status, error.kind);
@@ -120,7 +136,10 @@ pub fn agree(method: &str, replies: &Replies, asked: &Asked) {
                 assert!((200..300).contains(&told.status), "{method}: http {} was accepted", told.status);
                 let missing = matches!(outcome, Outcome::Order(None));
                 let code = code(&told.body);
-                assert!(code == Some(0) || missing && matches!(code, Some(40401 | 212)), "{method}: the code is {code:?}");
+                assert!(
+                    code == Some(0) || missing && matches!(code, Some(40401 | 212)),
+                    "{method}: the code is {code:?}"
+                );
             }
             read_alike(replies, outcome);
         }
@@ -140,7 +159,10 @@ fn asked_for(method: &str) -> Vec<&str> {
 fn refused_only_by_its_code(method: &str, body: &[u8], status: u16, kind: Kind) {
     let said = code(body);
     let sure = !matches!(kind, Kind::Unknown | Kind::Garbled);
-    assert!(!sure || status == 429 || said.is_some_and(|code| code != 0), "{method}: sure of the end with code {said:?}");
+    assert!(
+        !sure || status == 429 || said.is_some_and(|code| code != 0),
+        "{method}: sure of the end with code {said:?}"
+    );
 }
 
 fn read_alike(replies: &Replies, outcome: &Outcome) {
@@ -148,7 +170,7 @@ fn read_alike(replies: &Replies, outcome: &Outcome) {
         let body = replies.told(method).body;
         let text = std::str::from_utf8(&body).expect("accepted what is no UTF-8");
         let json = serde_json::from_str(text).unwrap_or_else(|error| panic!("{method}: accepted {text:?}: {error}"));
-        (!repeats(text)).then_some(json)
+        (!repeated(text, &|key| HOLDERS.contains(&key))).then_some(json)
     };
     match outcome {
         Outcome::Balances(ours) => document(BALANCE).iter().for_each(|json| balances(ours, json)),
@@ -177,7 +199,8 @@ fn balances(ours: &[Balance], json: &Json) {
         accounts.iter().flat_map(|account| list(&account["position_balances"], "position_balances")).collect();
     assert_eq!(ours.len(), rows.len(), "balances");
     for (ours, row) in ours.iter().zip(rows) {
-        assert_eq!(Some(&ours.coin), scalar(&row["instrument_name"]).as_ref());
+        assert!(scalar(&row["instrument_name"]).is_some(), "a balance without a name");
+        assert_eq!(ours.coin, name(&row["instrument_name"]));
         same(ours.total, &row["quantity"], "quantity");
         same(ours.locked, &row["reserved_qty"], "reserved_qty");
     }
@@ -187,16 +210,17 @@ fn open(ours: &[OpenOrder], json: &Json) {
     let rows = list(&json["result"]["data"], "data");
     assert_eq!(ours.len(), rows.len(), "open orders");
     for (ours, row) in ours.iter().zip(rows) {
-        assert_eq!(ours.client_id, scalar(&row["client_oid"]).unwrap_or_default());
-        assert_eq!(ours.symbol, scalar(&row["instrument_name"]).unwrap_or_default());
+        assert_eq!(ours.client_id, name(&row["client_oid"]));
+        assert_eq!(ours.symbol, name(&row["instrument_name"]));
     }
 }
 
 fn order(ours: &OrderState, row: &Json) {
     assert_eq!(scalar(&row["client_oid"]).as_deref(), Some("rb1"), "another order");
-    assert_eq!(scalar(&row["status"]).as_ref(), Some(&ours.status));
+    assert!(scalar(&row["status"]).is_some(), "an order without a status");
+    assert_eq!(ours.status, name(&row["status"]));
     assert_eq!(ours.terminal, ["FILLED", "CANCELED", "EXPIRED", "REJECTED"].contains(&ours.status.as_str()));
-    assert_eq!(ours.order_id, scalar(&row["order_id"]).unwrap_or_default());
+    assert_eq!(ours.order_id, name(&row["order_id"]));
     same(ours.filled_quantity, &row["cumulative_quantity"], "cumulative_quantity");
     same(ours.filled_value, &row["cumulative_value"], "cumulative_value");
     assert!(ours.filled_quantity >= Quantity::ZERO && ours.filled_value >= Value::ZERO, "filled less than nothing");
@@ -204,15 +228,17 @@ fn order(ours: &OrderState, row: &Json) {
 
 fn listings(ours: &Named<Listing>, instruments: &Json, risk: &Json, tickers: &Json) {
     let is = |row: &Json, key: &str, wanted: &str| scalar(&row[key]).as_deref() == Some(wanted);
-    let objects =
-        |json: &Json, name: &str| -> Vec<Json> { list(json, name).iter().filter(|row| row.is_object()).cloned().collect() };
+    let objects = |json: &Json, name: &str| -> Vec<Json> {
+        list(json, name).iter().filter(|row| row.is_object()).cloned().collect()
+    };
     let prices = objects(&tickers["result"]["data"], "tickers");
     // The last price of a symbol that has both sides; a side that is no text and no number is missing.
     let price_of = |symbol: &str| {
         let whole = |row: &&Json| is(row, "i", symbol) && scalar(&row["b"]).is_some() && scalar(&row["k"]).is_some();
         prices.iter().rfind(whole).cloned()
     };
-    let at_par = price_of("USDT_USD").is_none_or(|row| scalar(&row["b"]).as_deref().and_then(plain).as_deref() == Some("1"));
+    let at_par =
+        price_of("USDT_USD").is_none_or(|row| scalar(&row["b"]).as_deref().and_then(plain).as_deref() == Some("1"));
     for coin in coins() {
         let symbol = format!("{coin}_USDT");
         let rules = objects(&instruments["result"]["data"], "instruments");
@@ -228,7 +254,10 @@ fn listings(ours: &Named<Listing>, instruments: &Json, risk: &Json, tickers: &Js
         };
         assert_eq!(ours.market.symbol, symbol);
         same(ours.market.quantity_tick, &rules["qty_tick_size"], "qty_tick_size");
-        assert!(ours.market.quantity_tick > Quantity::ZERO && ours.market.notional_tick > Value::ZERO, "a tick of nothing");
+        assert!(
+            ours.market.quantity_tick > Quantity::ZERO && ours.market.notional_tick > Value::ZERO,
+            "a tick of nothing"
+        );
         assert_eq!(ours.market.tradable, is(rules, "tradable", "true"), "tradable");
         match (ours.quote, price_of(&symbol)) {
             (None, None) => {}

@@ -73,12 +73,18 @@ fn unsealed(file: &[u8]) -> Vec<u8> {
 const HEADS: [(&str, &str); 8] = [
     ("length", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{\"a\":12}"),
     ("close", "HTTP/1.1 200 OK\r\nDate: Sun, 16 Aug 2026 21:46:40 GMT\r\nConnection: close\r\n\r\n{\"a\":12}"),
-    ("chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n4;x=y\r\n:12}\r\n0\r\nDate: x\r\n\r\n"),
+    (
+        "chunks",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n4;x=y\r\n:12}\r\n0\r\nDate: x\r\n\r\n",
+    ),
     ("short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":12}"),
     ("both", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\ntransfer-encoding: CHUNKED\r\n\r\n8\r\n{\"a\":12}\r\n0\r\n\r\n"),
     ("moved", "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
     ("line feeds", "HTTP/1.0 429 Too Many Requests\nContent-Length:  8 \nContent-Encoding: gzip\n\n{\"a\":12}"),
-    ("odd", "HTTP/1.1 200\r\n: x\r\nNo colon\r\nContent-Length: -1\r\nContent-Length: 99999999999999999999\r\n\r\n{\"a\":12}"),
+    (
+        "odd",
+        "HTTP/1.1 200\r\n: x\r\nNo colon\r\nContent-Length: -1\r\nContent-Length: 99999999999999999999\r\n\r\n{\"a\":12}",
+    ),
 ];
 
 const WORDS: [&str; 20] = [
@@ -134,7 +140,8 @@ pub fn all() -> Vec<Seed> {
     }
     for (at, text) in ODD_JSON.iter().enumerate() {
         add("json", &format!("odd {at}"), (*text).into());
-        let list = format!("[3\0\u{1}\u{2}{{\"code\":0,\"result\":{{\"x\":{text},\"data\":[{{\"a\":{text}}},{text},{{}}]}}}}");
+        let list =
+            format!("[3\0\u{1}\u{2}{{\"code\":0,\"result\":{{\"x\":{text},\"data\":[{{\"a\":{text}}},{text},{{}}]}}}}");
         add("rows", &format!("odd {at}"), list.into());
     }
     for (name, text) in [("full", CONFIG), ("flat", FLAT), ("paper", PAPER), ("empty", "{}")] {
@@ -151,7 +158,11 @@ pub fn all() -> Vec<Seed> {
         add(target, "sealed", choice(7, &unsealed(&file)));
         add(target, "torn", choice(0x51, &unsealed(&file)));
     }
-    add("journal", "head", b"\x07{\"journal\":1,\"salt\":\"a5a5a5a5\",\"next\":7,\"last_run\":1786916800000,\"unfinished\":1}".to_vec());
+    add(
+        "journal",
+        "head",
+        b"\x07{\"journal\":1,\"salt\":\"a5a5a5a5\",\"next\":7,\"last_run\":1786916800000,\"unfinished\":1}".to_vec(),
+    );
     for (name, text) in HEADS {
         add("head", name, text.into());
     }

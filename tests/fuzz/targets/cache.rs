@@ -7,7 +7,7 @@
 mod untrusted;
 
 use libfuzzer_sys::fuzz_target;
-use rebalancer::amount::{Price, Quantity};
+use rebalancer::amount::Price;
 use rebalancer::exchange::catalogue::Cache;
 use rebalancer::store::seal;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,6 @@ fuzz_target!(|data: &[u8]| {
                 assert!(market.symbol == rules.symbol && market.quantity_tick == rules.quantity_tick);
             }
         }
-        assert!(rules.quantity_tick > Quantity::ZERO, "a tick of nothing");
     }
     cache.save(NOW, &rules);
     assert!(cache.load(NOW).is_some_and(|again| again == rules), "it reads otherwise after it was kept");

@@ -60,7 +60,6 @@ fuzz_target!(|data: &[u8]| {
     let mut http = Http::new(machine, &log, &SERVER);
     let Ok(reply) = http.send("public/x", None, (MOST_BODY_BYTES, 10)) else { return };
     assert!(!(300..400).contains(&reply.status), "a redirection was accepted");
-    assert!(data.starts_with(b"HTTP/"), "accepted an answer that is not HTTP");
     let Ok(body) = reply.body.text() else { return };
     assert!(body.len() <= MOST_BODY_BYTES);
     // In chunks its bytes are in order, but not in one piece.

@@ -51,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
             file.extend_from_slice(seal(text).as_bytes());
         }
         // Torn.
-        file.truncate(file.len() - usize::from(choice >> 4));
+        file.truncate(file.len().saturating_sub(usize::from(choice >> 4)));
     }
     let disk = Memory::with(path, &file);
     let before = look(&disk, path);

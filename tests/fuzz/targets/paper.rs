@@ -7,4 +7,6 @@ mod untrusted;
 use libfuzzer_sys::fuzz_target;
 use untrusted::files;
 
-fuzz_target!(|data: &[u8]| { files::paper(data); });
+fuzz_target!(|data: &[u8]| {
+    files::paper(data);
+});
