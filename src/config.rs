@@ -175,7 +175,10 @@ impl Config {
         let text =
             text::file(&path, MOST_BYTES).map_err(|error| Error(format!("{name}: cannot read the file: {error}")))?;
         let (mut key, mut secret) = (None, None);
-        let read = Reader::new(&text).and_then(|mut reader| {
+        // The grammar's own words name what seems to be a key, and a secret in the wrong place seems to be one.
+        let reader =
+            Reader::new(&text).map_err(|error| JsonError::at(error.line, "a quote, colon or comma is wrong here"));
+        let read = reader.and_then(|mut reader| {
             reader.object(&mut |reader, name| {
                 let part = match name {
                     "api_key" => &mut key,

@@ -143,12 +143,15 @@ impl Told {
 #[derive(Default)]
 pub struct Replies {
     pub set: BTreeMap<&'static str, Told>,
+    /// Whether an endpoint that is asked again refuses for good, which saves time where its first answer is what matters.
+    pub impatient: bool,
     asked: Cell<usize>,
+    heard: RefCell<Vec<String>>,
 }
 
 impl Replies {
     pub fn of(method: &'static str, told: Told) -> Replies {
-        Replies { set: BTreeMap::from([(method, told)]), asked: Cell::new(0) }
+        Replies { set: BTreeMap::from([(method, told)]), ..Replies::default() }
     }
 
     /// What an endpoint answers.
@@ -170,7 +173,10 @@ impl Wire for Replies {
         self.asked.set(self.asked.get() + 1);
         assert!(self.asked.get() <= MOST_REQUESTS, "asks without end");
         let method = request.url.strip_prefix("https://exchange.test/v1/").expect("another address");
-        let Told { status, headers, body } = self.told(method);
+        let again = self.heard.borrow().iter().any(|earlier| earlier == method);
+        self.heard.borrow_mut().push(method.to_string());
+        let refusal = Told::new(400, r#"{"code":40001,"message":"BAD_REQUEST"}"#);
+        let Told { status, headers, body } = if again && self.impatient { refusal } else { self.told(method) };
         Ok(Answer { status, headers, body: Box::new(Cursor::new(body)) })
     }
 }

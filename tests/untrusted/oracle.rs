@@ -108,7 +108,11 @@ const HOLDERS: [&str; 4] = ["result", "data", "position_balances", "base_currenc
 /// The code of an answer, when there is a document and it has one.
 fn code(body: &[u8]) -> Option<i64> {
     let json: Json = serde_json::from_slice(body).ok()?;
-    scalar(json.as_object()?.get("code")?)?.parse().ok()
+    match json.as_object()?.get("code")? {
+        // -0, which serde_json keeps in binary.
+        Json::Number(number) if number.as_f64() == Some(0.0) => Some(0),
+        code => scalar(code)?.parse().ok(),
+    }
 }
 
 /// What must hold of any answer to any question.
@@ -118,7 +122,12 @@ pub fn agree(method: &str, replies: &Replies, asked: &Asked) {
     assert!(!asked.log.contains(SECRET) || !knows_key, "{method}: the log shows the secret: {}", asked.log);
     assert!(!asked.log.contains(KEY) || !knows_key, "{method}: the log shows the key: {}", asked.log);
     let told = replies.told(method);
+    // Only serde_json minds the size of an exponent, even of a number that nobody asks for.
+    let beyond = |body: &[u8]| {
+        serde_json::from_slice::<Json>(body).is_err_and(|error| error.to_string().contains("number out of range"))
+    };
     match &asked.outcome {
+        Ok(_) if beyond(&told.body) => {}
         Err(error) => {
             let message = &error.message;
             let shows = message.contains(SECRET) || message.contains(KEY);
@@ -126,7 +135,7 @@ pub fn agree(method: &str, replies: &Replies, asked: &Asked) {
             assert!(!message.chars().any(char::is_control), "{method}: a control character in {message:?}");
             assert!(message.len() <= 2000, "{method}: an error of {} bytes", message.len());
             assert!(message.chars().next().is_some_and(|letter| !letter.is_uppercase()), "{method}: {message}");
-            if matches!(method, CREATE | CANCEL) {
+            if matches!(method, CREATE | CANCEL) && replies.asked() == 1 && !beyond(&told.body) {
                 refused_only_by_its_code(method, &told.body, told.status, error.kind);
             }
         }
@@ -138,7 +147,8 @@ pub fn agree(method: &str, replies: &Replies, asked: &Asked) {
                 let code = code(&told.body);
                 assert!(
                     code == Some(0) || missing && matches!(code, Some(40401 | 212)),
-                    "{method}: the code is {code:?}"
+                    "{method}: the code is {code:?} in {}",
+                    String::from_utf8_lossy(&told.body)
                 );
             }
             read_alike(replies, outcome);
