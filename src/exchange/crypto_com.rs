@@ -374,6 +374,9 @@ impl Exchange for CryptoCom<'_> {
                     complete = true;
                     reader.array(&mut |reader| {
                         let row = Row::from(reader)?;
+                        if row.get("client_oid").or(row.get("instrument_name")).is_none() {
+                            return Err(reader.error("an order has neither an id nor an instrument"));
+                        }
                         let member = |key: &str| name(row.get(key).unwrap_or_default());
                         orders.push(OpenOrder { client_id: member("client_oid"), symbol: member("instrument_name") });
                         Ok(())

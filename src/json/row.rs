@@ -2,6 +2,9 @@
 
 use super::{Error, Next, Reader};
 
+/// Recorded objects have 40 at most; each costs more memory than its text.
+const MOST_MEMBERS: usize = 200;
+
 /// The members of one object that are texts, numbers or truth values, by name.
 #[derive(Default)]
 pub struct Row(Vec<(String, Option<String>)>);
@@ -22,6 +25,9 @@ impl Row {
     pub fn from(reader: &mut Reader<'_>) -> Result<Row, Error> {
         let mut row = Row::default();
         reader.object(&mut |reader, key| {
+            if row.0.len() >= MOST_MEMBERS {
+                return Err(reader.error("an object has too many members"));
+            }
             let value = match reader.next() {
                 Next::Word => reader.truth()?.map(|truth| truth.to_string()),
                 _ => reader.scalar()?,

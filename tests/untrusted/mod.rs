@@ -210,11 +210,11 @@ pub fn sell() -> Order {
 }
 
 /// Asks the real adapter the question that an endpoint answers: with nothing in any cache, and with a clock that is right.
-pub fn ask(method: &str, replies: &Replies) -> Asked {
+pub fn ask(method: &str, wire: &dyn Wire) -> Asked {
     let (clock, disk, log) = (Still::new(), Memory::default(), RefCell::new(String::new()));
     let sink = |line: &str| log.borrow_mut().push_str(&format!("{line}\n"));
     let logger = Log::new(&clock, 0, true, &sink);
-    let machine = Machine { clock: &clock, disk: &disk, wire: replies };
+    let machine = Machine { clock: &clock, disk: &disk, wire };
     let key = Credentials::new(KEY.to_string(), SECRET.to_string());
     let base = "https://exchange.test/v1";
     let mut venue = CryptoCom::new(machine, &logger, base, "USDT", PathBuf::from("markets.cache"), Some(key));
