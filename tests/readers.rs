@@ -9,6 +9,7 @@
 #[path = "untrusted/mod.rs"]
 mod untrusted;
 
+use rebalancer::clock::{http_date, stamp};
 use rebalancer::config::parse;
 use rebalancer::disk::private;
 use rebalancer::exchange::Kind;
@@ -18,7 +19,7 @@ use rebalancer::journal::Journal;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
-use untrusted::shapes::{CONFIG, FLAT, PAPER, PAPER_LIVE, SHAPES, Shape};
+use untrusted::shapes::{BALANCE, CONFIG, DETAIL, FLAT, OPEN, PAPER, PAPER_LIVE, RISK, SHAPES, Shape, TICKERS, right};
 use untrusted::{Asked, KEY, Memory, NOW, Outcome, Replies, SECRET, Told, ask, files, oracle, seeds};
 
 #[test]
@@ -242,4 +243,193 @@ fn no_change_of_a_journal_or_of_trading_rules_is_read_as_something_else() {
         // A line may end as on another system, or the file without one.
         assert!(load(bytes).is_none_or(|again| again == whole), "{what}: other rules");
     });
+}
+
+#[test]
+fn a_length_that_is_not_the_bodys_is_refused_however_it_is_written() {
+    let shape = right(BALANCE);
+    let exact = shape.body.len().to_string();
+    let short = (shape.body.len() - 1).to_string();
+    let with = |headers: &[(&str, &str)]| {
+        let told = headers.iter().fold(Told::new(200, shape.body), |told, (name, value)| told.header(name, value));
+        let replies = Replies::of(BALANCE, told);
+        let asked = ask(BALANCE, &replies);
+        oracle::agree(BALANCE, &replies, &asked);
+        asked.outcome.is_ok()
+    };
+    assert!(with(&[]));
+    let padded = format!(" {exact} ");
+    for good in [exact.as_str(), &padded] {
+        assert!(with(&[("CONTENT-length", good)]), "{good}");
+    }
+    let garbage =
+        ["", "-1", "0", "many", "0x10", "1e3", "9223372036854775808", "99999999999999999999999", "\u{a0}", "1,2"];
+    let negative = format!("-{exact}");
+    for bad in garbage.into_iter().chain([short.as_str(), &negative]) {
+        assert!(!with(&[("Content-Length", bad)]), "{bad:?} was accepted");
+        // The first counts here; minreq refuses what is no number, and reads as far as the last.
+        assert!(!with(&[("Content-Length", bad), ("content-length", &exact)]), "{bad:?} before the right one");
+        // A body in pieces has no length of its own.
+        assert!(with(&[("Content-Length", bad), ("Transfer-Encoding", "chunked")]), "{bad:?} in pieces");
+    }
+}
+
+#[test]
+fn a_date_that_is_none_tells_no_time_and_one_that_is_far_can_be_counted_from() {
+    let time = |dates: &[&str]| {
+        let told = dates.iter().fold(Told::new(200, right(BALANCE).body), |told, date| told.header("dAtE", date));
+        let replies = Replies::of(BALANCE, told);
+        let asked = ask(BALANCE, &replies);
+        assert!(asked.outcome.is_ok());
+        asked.time
+    };
+    let now = "Sun, 16 Aug 2026 21:46:40 GMT";
+    assert_eq!(time(&[now]), Some(NOW));
+    assert_eq!(time(&["Sun, 16 Aug 2026 21:46:38 GMT"]), Some(NOW), "our own clock, when both agree");
+    assert_eq!(time(&["Sun, 16 Aug 2026 22:46:40 GMT"]), Some(NOW + 3_600_000));
+    assert_eq!(time(&["Thu, 01 Jan 1970 00:00:00 GMT"]), Some(0));
+    assert_eq!(time(&["Fri, 31 Dec 9999 23:59:60 GMT"]), Some(253_402_300_800_000));
+    assert_eq!(time(&[now, "Fri, 31 Dec 9999 23:59:59 GMT"]), Some(NOW), "the first of two");
+    let none = [
+        "",
+        "0",
+        "-1",
+        "99999999999999999999",
+        "2026-08-16T21:46:40Z",
+        "Sunday, 16-Aug-26 21:46:40 GMT",
+        "Sun Aug 16 21:46:40 2026",
+        "Sun, 16 Aug 2026 21:46:40 UTC",
+        "Sun, 31 Feb 2026 21:46:40 GMT",
+        "Sun, 16 Aug 2026 24:00:00 GMT",
+        "Sun, 16 Aug -026 21:46:40 GMT",
+        "Sun, 16 Aug 1969 21:46:40 GMT",
+        "Sun, 16 \u{c4}ug 2026 1:46:40 GMT",
+    ];
+    for date in none {
+        assert_eq!(time(&[date]), None, "{date:?}");
+    }
+    // Every change of a byte: nothing, or the moment that stands there.
+    changes(now.as_bytes(), true, &mut |bytes, what| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        // A leap second is the next minute's first.
+        if let Some(ms) = http_date(text).filter(|_| !text.contains(":60 ")) {
+            let shown = stamp(ms, 0);
+            let text = text.trim();
+            assert_eq!(
+                (text.len(), &shown[..4], &shown[8..]),
+                (29, &text[12..16], &*format!("{} {}", &text[5..7], &text[17..25])),
+                "{what}"
+            );
+        }
+    });
+    for length in 0..now.len() {
+        assert_eq!(http_date(&now[..length]), None);
+    }
+}
+
+#[test]
+fn a_tickers_time_can_be_counted_from_whatever_it_is() {
+    for (time, told) in [
+        ("1786916797915", Some(NOW - 2085)),
+        ("\"1786916797915\"", Some(NOW - 2085)),
+        ("9223372036854775807", None),
+        ("\"-9223372036854775807\"", None),
+        ("\"-9223372036854775808\"", None),
+        ("-1", None),
+        ("null", None),
+        ("253402300799999", Some(253_402_300_799_999)),
+        ("253402300800000", None),
+    ] {
+        let body = format!(r#"{{"code":0,"result":{{"data":[{{"i":"BTC_USDT","b":"1","k":"2","t":{time}}}]}}}}"#);
+        let replies = Replies::of(TICKERS, Told::new(200, body));
+        let asked = ask(TICKERS, &replies);
+        assert!(asked.outcome.is_ok(), "{time}");
+        // The answers of this test come without a date, and without any pause after the tickers.
+        assert_eq!(asked.time, told, "{time}");
+    }
+}
+
+#[test]
+fn only_the_named_list_is_a_list_and_it_must_be_there() {
+    let rows = r#"[{"instrument_name":"BTC","min_order_notional_usd":"7"}]"#;
+    let minimum = |risk: String| {
+        let replies = Replies::of(RISK, Told::new(200, risk));
+        let asked = ask(RISK, &replies);
+        oracle::agree(RISK, &replies, &asked);
+        match asked.outcome {
+            Ok(Outcome::Listings(listings)) => listings.get("BTC").map(|listing| listing.market.min_value.to_string()),
+            _ => None,
+        }
+    };
+    let risk = |result: &str| format!(r#"{{"code":0,"result":{result}}}"#);
+    assert_eq!(minimum(risk(&format!(r#"{{"base_currency_config":{rows}}}"#))).as_deref(), Some("7"));
+    assert_eq!(minimum(risk(r#"{"base_currency_config" : [] }"#)).as_deref(), Some("1"), "no special minimum");
+    for result in [
+        "{}",
+        r#"{"base_currency_config":{}}"#,
+        r#"{"base_currency_config":null}"#,
+        r#"{"other":"base_currency_config"}"#,
+        r#"{"base_currency_config\\":[]}"#,
+        r#"{"x":{"base_currency_config":[]}}"#,
+        "[]",
+        r#""base_currency_config""#,
+    ] {
+        assert_eq!(minimum(risk(result)), None, "{result}");
+    }
+    // A name with an escape in it is another name.
+    for key in [r"base_currency_confi\g", r"\base_currency_config", r"base_currency_config\\"] {
+        assert_eq!(
+            minimum(risk(&format!(r#"{{"{key}":{rows},"base_currency_config":[]}}"#))).as_deref().unwrap_or("1"),
+            "1"
+        );
+    }
+    assert_eq!(minimum(format!(r#"{{"code":0,"resul\t":{{"base_currency_config":{rows}}},"result":{{}}}}"#)), None);
+}
+
+#[test]
+fn what_an_exchange_wrote_reaches_the_owner_without_control_characters_and_short() {
+    let escape = r"\u001b[2J\n\u009b\u007f";
+    let long = "A".repeat(20_000);
+    for name in [escape, long.as_str()] {
+        let rows = format!(r#"{{"instrument_name":"{name}","quantity":"1","reserved_qty":"0"}}"#);
+        let good = format!(r#"{{"code":0,"result":{{"data":[{{"position_balances":[{rows}]}}]}}}}"#);
+        for (method, body) in [
+            (BALANCE, good.replace("\"1\"", "\"x\"")),
+            (BALANCE, good),
+            (BALANCE, format!(r#"{{"code":40101,"message":"{name}"}}"#)),
+            (BALANCE, format!("{{\"code\":0,\"\u{9b}2J\" x")),
+            (
+                OPEN,
+                format!(r#"{{"code":0,"result":{{"data":[{{"client_oid":"{name}","instrument_name":"{name}"}}]}}}}"#),
+            ),
+            (
+                DETAIL,
+                format!(
+                    r#"{{"code":0,"result":{{"client_oid":"rb1","order_id":"{name}","status":"{name}","cumulative_quantity":"0","cumulative_value":"0"}}}}"#
+                ),
+            ),
+            (
+                RISK,
+                format!(
+                    r#"{{"code":0,"result":{{"base_currency_config":[{{"instrument_name":"BTC","min_order_notional_usd":"{}"}}]}}}}"#,
+                    &name[..name.len().min(9000)]
+                ),
+            ),
+        ] {
+            let replies = Replies::of(method, Told::new(200, body));
+            let asked = ask(method, &replies);
+            oracle::agree(method, &replies, &asked);
+            let words: Vec<String> = match asked.outcome {
+                Err(error) => vec![error.message],
+                Ok(Outcome::Balances(all)) => all.into_iter().map(|balance| balance.coin).collect(),
+                Ok(Outcome::Open(all)) => all.into_iter().flat_map(|order| [order.client_id, order.symbol]).collect(),
+                Ok(Outcome::Order(Some(order))) => vec![order.order_id, order.status],
+                Ok(_) => panic!("{method}: no words"),
+            };
+            for word in words {
+                assert!(!word.chars().any(char::is_control) && word.chars().count() <= 500, "{method}: {word:?}");
+            }
+            assert!(asked.log.lines().all(|line| line.starts_with("2026-08-16 ") && line.len() < 600), "{}", asked.log);
+        }
+    }
 }
