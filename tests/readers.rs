@@ -350,6 +350,27 @@ fn a_tickers_time_can_be_counted_from_whatever_it_is() {
 }
 
 #[test]
+fn a_null_after_a_price_is_no_price_and_the_last_of_two_prices_counts() {
+    let bid = |members: &str| {
+        let body = format!(r#"{{"code":0,"result":{{"data":[{{"i":"BTC_USDT","k":"2","b":"1",{members}}}]}}}}"#);
+        let replies = Replies::of(TICKERS, Told::new(200, body));
+        let asked = ask(TICKERS, &replies);
+        oracle::agree(TICKERS, &replies, &asked);
+        match asked.outcome {
+            Ok(Outcome::Listings(listings)) => {
+                listings.get("BTC").and_then(|btc| btc.quote).map(|quote| quote.bid.to_string())
+            }
+            _ => panic!("{members}: an error"),
+        }
+    };
+    assert_eq!(bid(r#""x":null"#).as_deref(), Some("1"));
+    assert_eq!(bid(r#""b":"1.5""#).as_deref(), Some("1.5"));
+    for nothing in ["null", "[]", "{}"] {
+        assert_eq!(bid(&format!(r#""b":{nothing}"#)), None, "{nothing}");
+    }
+}
+
+#[test]
 fn only_the_named_list_is_a_list_and_it_must_be_there() {
     let rows = r#"[{"instrument_name":"BTC","min_order_notional_usd":"7"}]"#;
     let minimum = |risk: String| {
