@@ -177,7 +177,7 @@ fn every_change_of_the_key_file_is_refused_without_showing_it_or_read_as_serde_j
     let config = parse(FLAT, &folder).map_err(|error| error.message).unwrap();
     let _ = std::fs::remove_file(&path);
     private().create(true).write(true).open(&path).unwrap();
-    let mut read = |bytes: &[u8]| {
+    let read = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
         match config.credentials() {
             Err(error) => {
@@ -418,7 +418,7 @@ fn what_an_exchange_wrote_reaches_the_owner_without_control_characters_and_short
             (BALANCE, good.replace("\"1\"", "\"x\"")),
             (BALANCE, good),
             (BALANCE, format!(r#"{{"code":40101,"message":"{name}"}}"#)),
-            (BALANCE, format!("{{\"code\":0,\"\u{9b}2J\" x")),
+            (BALANCE, "{\"code\":0,\"\u{9b}2J\" x".to_string()),
             (
                 OPEN,
                 format!(r#"{{"code":0,"result":{{"data":[{{"client_oid":"{name}","instrument_name":"{name}"}}]}}}}"#),
