@@ -11,7 +11,7 @@
 #     tests/fuzz/target/x86_64-unknown-linux-gnu/release/TARGET tests/fuzz/artifacts/TARGET/FILE
 #
 # Begins with tests/fuzz/seeds and with what earlier runs found in tests/fuzz/grown (not kept in the repository). Needs a C++
-# compiler and cargo-fuzz, which is installed when it is absent. The compiler is the ordinary one: RUSTC_BOOTSTRAP lets it use -Z.
+# compiler and cargo-fuzz; what is absent is installed. The compiler is the ordinary one: RUSTC_BOOTSTRAP lets it use -Z.
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:?usage: tests/fuzz/run.sh SECONDS_PER_TARGET [TARGET...]}
@@ -20,6 +20,10 @@ all=(json rows venue config journal cache paper words head)
 [ $# -gt 0 ] || set -- "${all[@]}"
 
 export RUSTC_BOOTSTRAP=1
+if ! command -v c++ >/dev/null; then
+    echo "fuzz: installing g++" >&2
+    apt-get update -q >&2 && apt-get install -y -q g++ >&2
+fi
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "fuzz: installing cargo-fuzz 0.13.2" >&2
     cargo install cargo-fuzz --locked --version 0.13.2

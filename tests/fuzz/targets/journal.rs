@@ -80,9 +80,13 @@ fuzz_target!(|data: &[u8]| {
         assert!(file.starts_with(&kept) && (kept.len() < file.len()) == journal.repaired, "opening wrote something");
     } else if kept != file {
         // Shortened: which orders there were since the last good cycle may be gone, but not that there were some.
-        let again = peek(&disk, path).map_err(|error| error.to_string()).expect("cannot be read after it was shortened");
+        let again =
+            peek(&disk, path).map_err(|error| error.to_string()).expect("cannot be read after it was shortened");
         assert_eq!((again.last_run, again.interrupted()), (journal.state.last_run, journal.state.interrupted()));
-        assert!(again.unresolved().next().is_none() && journal.state.unresolved().next().is_none(), "an open order is gone");
+        assert!(
+            again.unresolved().next().is_none() && journal.state.unresolved().next().is_none(),
+            "an open order is gone"
+        );
         return;
     }
 
