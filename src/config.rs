@@ -180,7 +180,10 @@ impl Config {
         }
         let text = text::of(&mut file, MOST_BYTES).map_err(unreadable)?;
         let (mut key, mut secret) = (None, None);
-        let read = Reader::new(&text).and_then(|mut reader| {
+        // The grammar's own words name what seems to be a key, and a secret in the wrong place seems to be one.
+        let reader =
+            Reader::new(&text).map_err(|error| JsonError::at(error.line, "a quote, colon or comma is wrong here"));
+        let read = reader.and_then(|mut reader| {
             reader.object(&mut |reader, name| {
                 let part = match name {
                     "api_key" => &mut key,
@@ -387,9 +390,9 @@ fn unknown_key(key: &str) -> String {
     format!("{}: the key is unknown; {hint}", shown(key))
 }
 
-/// A text from the file as it may be shown: short, and nothing that a terminal acts on.
+/// A text from the file as it may be shown.
 fn shown(text: &str) -> String {
-    text.chars().take(80).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    text::shown(text, 80)
 }
 
 fn is_coin(name: &str) -> bool {

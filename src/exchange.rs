@@ -11,6 +11,10 @@ pub mod signer;
 use crate::amount::{Percent, Quantity, Value};
 use crate::market::{Coin, Market, Order, Quote};
 use crate::named::Named;
+use crate::text;
+
+/// A longer message is cut: a line of the log.
+const MOST_LETTERS: usize = 500;
 
 /// Milliseconds since 1970 in UTC.
 pub type Millis = i64;
@@ -92,9 +96,9 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error from its parts.
+    /// An error from its parts; what an exchange wrote may be in the message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into() }
+        Error { kind, message: text::shown(&message.into(), MOST_LETTERS) }
     }
 
     /// Whether asking the same question again later may be answered: never said of sending an order.

@@ -49,3 +49,8 @@ pub fn of(source: &mut dyn Read, most: usize) -> io::Result<String> {
 pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
+
+/// A text of somebody else as it may be shown: at most `most` letters, and nothing that a terminal acts on or that ends a line.
+pub fn shown(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}

@@ -536,7 +536,9 @@ fn a_key_file_that_is_not_understood_is_refused_without_showing_it() {
         dir.chmod("credentials.json", 0o600);
         key_refused(&dir, &[], &[words]);
     };
-    for text in ["", "{", "S", "['K', 'S']", "'S'", "{'S': 'api_secret'}", "{'api_key': 'K' 'S'}"] {
+    for text in
+        ["", "{", "S", "['K', 'S']", "'S'", "{'S': 'api_secret'}", "{'api_key': 'K' 'S'}", "{'api_key': 'K', 'S'}"]
+    {
         refuse(text, "credentials.json:1: ");
     }
     for rest in [

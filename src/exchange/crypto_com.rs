@@ -12,13 +12,13 @@ use crate::exchange::catalogue::{Cache, Instrument, Instruments};
 use crate::exchange::signer::Credentials;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
 use crate::http::{Http, Reply};
-use crate::json::{self, Object, Row, RowsError};
+use crate::json::{self, Next, Object, Row, RowsError};
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::market::{Coin, Order, Quote, Size};
 use crate::named::Named;
 use crate::wire::Failure;
-use shapes::{DOLLARS, MIN_USD, judge, on_result, read_account, read_instrument, spot_base, unreadable};
+use shapes::{DOLLARS, MIN_USD, judge, name, on_result, read_account, read_instrument, spot_base, unreadable};
 use std::path::PathBuf;
 
 /// The exchange refuses a nonce further than this from its clock (documented, code 40102).
@@ -30,6 +30,8 @@ const NONCE_AGE_MS: Millis = 25_000;
 const AGREE_MS: Millis = 2000;
 /// The only request that trades.
 const CREATE_ORDER: &str = "private/create-order";
+/// The year 10000: a ticker that is later is no ticker, and its time could not be counted on from.
+const END_OF_TIME_MS: Millis = 253_402_300_800_000;
 /// Taker fee of the venue's default tier (50 basis points recorded in 2026; accounts may have less).
 const FEE: &str = "0.5";
 /// Pauses before a question is asked again.
@@ -200,11 +202,17 @@ impl<'a> CryptoCom<'a> {
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
         })?;
         judge(path, reply.status, &self.redacted(&rest), None)?;
+        let mut there = false;
+        let read = on_result(&rest, &mut |reader| {
+            reader.object(&mut |reader, key| {
+                there |= key == name && reader.next() == Next::Array;
+                reader.skip()
+            })
+        });
         // No instrument and no ticker cannot be; no special minimum can, as long as the list is there.
-        let may_be_empty = name == RISK_LIST && rest.contains(name);
-        match rows {
-            0 if !may_be_empty => Err(unreadable(path, reply.status, "its list is empty")),
-            _ => Ok(()),
+        match read {
+            Ok(()) if there && (rows > 0 || name == RISK_LIST) => Ok(()),
+            _ => Err(unreadable(path, reply.status, "its list is missing or empty")),
         }
     }
 
@@ -269,7 +277,8 @@ impl<'a> CryptoCom<'a> {
         let mut newest = None;
         self.list("public/get-tickers", "data", &mut |row| {
             let row = Row::read(row)?;
-            newest = newest.max(row.get("t").and_then(|time| time.parse::<Millis>().ok()));
+            let time = row.get("t").and_then(|time| time.parse().ok());
+            newest = newest.max(time.filter(|time| (0..END_OF_TIME_MS).contains(time)));
             let Some(symbol) = row.get("i").filter(|symbol| wanted.contains(symbol)) else { return Ok(()) };
             let price = |key: &str| match row.get(key) {
                 None => Ok(None),
@@ -377,7 +386,10 @@ impl Exchange for CryptoCom<'_> {
                     complete = true;
                     reader.array(&mut |reader| {
                         let row = Row::from(reader)?;
-                        let member = |key: &str| row.get(key).unwrap_or_default().to_string();
+                        if row.get("client_oid").or(row.get("instrument_name")).is_none() {
+                            return Err(reader.error("an order has neither an id nor an instrument"));
+                        }
+                        let member = |key: &str| name(row.get(key).unwrap_or_default());
                         orders.push(OpenOrder { client_id: member("client_oid"), symbol: member("instrument_name") });
                         Ok(())
                     })
@@ -432,8 +444,8 @@ impl Exchange for CryptoCom<'_> {
             row.get("cumulative_quantity").and_then(Quantity::parse).filter(|filled| *filled >= Quantity::ZERO);
         let value = row.get("cumulative_value").and_then(Value::parse).filter(|filled| *filled >= Value::ZERO);
         Ok(Some(OrderState {
-            order_id: row.get("order_id").unwrap_or_default().to_string(),
-            status: status.to_string(),
+            order_id: name(row.get("order_id").unwrap_or_default()),
+            status: name(status),
             terminal: matches!(status, "FILLED" | "CANCELED" | "EXPIRED" | "REJECTED"),
             filled_quantity: quantity.ok_or_else(|| garbled("cumulative_quantity is missing or no amount"))?,
             filled_value: value.ok_or_else(|| garbled("cumulative_value is missing or no amount"))?,

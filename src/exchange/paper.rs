@@ -107,7 +107,7 @@ impl<'a> Paper<'a> {
                 "{}:{}: {}; correct it, or remove the file to begin with a new demo",
                 path.display(),
                 error.line,
-                error.message
+                text::shown(&error.message, 200)
             )
         })?;
         let live = account.prices.is_none().then(live);

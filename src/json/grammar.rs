@@ -35,7 +35,9 @@ impl Grammar<'_> {
         let line = 1 + seen.iter().filter(|byte| **byte == b'\n').count();
         let message = if self.peek().is_none() { "the document ends too early" } else { message };
         let key = self.bytes.get(self.key.0..self.key.1).filter(|key| (3..=42).contains(&key.len()));
-        match key.and_then(|key| core::str::from_utf8(key).ok()) {
+        // A terminal would act on a control character.
+        let key = key.and_then(|key| core::str::from_utf8(key).ok()).filter(|key| !key.contains(char::is_control));
+        match key {
             Some(key) => Error::at(line, format!("after {key}: {message}")),
             None => Error::at(line, message),
         }

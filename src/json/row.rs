@@ -2,9 +2,12 @@
 
 use super::{Error, Next, Reader};
 
+/// Recorded objects have 40 at most; each costs more memory than its text.
+const MOST_MEMBERS: usize = 200;
+
 /// The members of one object that are texts, numbers or truth values, by name.
 #[derive(Default)]
-pub struct Row(Vec<(String, String)>);
+pub struct Row(Vec<(String, Option<String>)>);
 
 impl Row {
     /// Reads a text that is one object; members of other kinds are passed over.
@@ -22,11 +25,14 @@ impl Row {
     pub fn from(reader: &mut Reader<'_>) -> Result<Row, Error> {
         let mut row = Row::default();
         reader.object(&mut |reader, key| {
+            if row.0.len() >= MOST_MEMBERS {
+                return Err(reader.error("an object has too many members"));
+            }
             let value = match reader.next() {
                 Next::Word => reader.truth()?.map(|truth| truth.to_string()),
                 _ => reader.scalar()?,
             };
-            row.0.extend(value.map(|value| (key.to_string(), value)));
+            row.0.push((key.to_string(), value));
             Ok(())
         })?;
         Ok(row)
@@ -34,6 +40,6 @@ impl Row {
 
     /// A member's text; the last one when it is repeated, as with the venue's own libraries. Null is absent.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.0.iter().rev().find(|(name, _)| name == key).and_then(|(_, value)| value.as_deref())
     }
 }

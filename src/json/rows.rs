@@ -35,11 +35,12 @@ pub fn rows(
             break;
         }
         for byte in buffer.iter().take(count) {
-            if cutter.push(*byte) {
-                row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;
-            }
+            let complete = cutter.push(*byte);
             if cutter.row.len() > most_row || cutter.rest.len() > most_rest {
                 return Err(RowsError::Garbled("the document is larger than it can be".to_string()));
+            }
+            if complete {
+                row(&text(&mut cutter.row)?).map_err(RowsError::Garbled)?;
             }
         }
     }
@@ -79,12 +80,10 @@ impl Cutter<'_> {
             self.rest.push(byte)
         }
         if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ if self.last_string.len() <= MOST_NAME_BYTES => self.last_string.push(byte),
-                _ => {}
+            self.in_string = byte != b'"' || self.escaped;
+            self.escaped = byte == b'\\' && !self.escaped;
+            if self.in_string && self.last_string.len() <= MOST_NAME_BYTES {
+                self.last_string.push(byte);
             }
             return false;
         }

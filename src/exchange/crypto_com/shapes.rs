@@ -4,6 +4,7 @@ use crate::amount::{Quantity, Value};
 use crate::exchange::catalogue::Instrument;
 use crate::exchange::{Balance, Error, Kind};
 use crate::json::{Error as JsonError, Reader, Row};
+use crate::text;
 
 /// The venue's help page: one dollar for every spot pair where the risk parameters name no minimum.
 pub(super) const MIN_USD: Value = Value::ONE;
@@ -57,6 +58,11 @@ pub(super) fn on_result(
     if found { Ok(()) } else { Err(JsonError::at(1, "the answer has no result")) }
 }
 
+/// A name or a word of the venue, which goes to the log and the journal.
+pub(super) fn name(text: &str) -> String {
+    text::shown(text, 80)
+}
+
 pub(super) fn read_account(reader: &mut Reader<'_>, balances: &mut Vec<Balance>) -> Result<(), JsonError> {
     let mut complete = false;
     reader.object(&mut |reader, key| match key {
@@ -71,7 +77,7 @@ pub(super) fn read_account(reader: &mut Reader<'_>, balances: &mut Vec<Balance>)
                         .ok_or_else(|| reader.error(format!("{key} of {coin} is missing or no amount")))
                 };
                 balances.push(Balance {
-                    coin: coin.to_string(),
+                    coin: name(coin),
                     total: amount("quantity")?,
                     locked: amount("reserved_qty")?,
                 });

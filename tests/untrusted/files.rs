@@ -1,0 +1,158 @@
+//! The program's own files, which an owner edits and a disk may damage: config and paper account, each beside serde_json's reading.
+
+use super::oracle::{plain, quantity, repeats, same, value};
+use super::{Memory, NOW, Replies, Still, coins};
+use rebalancer::config::{Config, Method, Restore, Venue, parse};
+use rebalancer::exchange::Exchange;
+use rebalancer::exchange::crypto_com::CryptoCom;
+use rebalancer::exchange::paper::Paper;
+use rebalancer::json::Error;
+use rebalancer::log::Log;
+use rebalancer::machine::Machine;
+use rebalancer::market::{Order, Side, Size};
+use serde_json::Value as Json;
+use std::path::{Path, PathBuf};
+
+fn sentence(text: &str, line: usize, message: &str) {
+    assert!((1..=1 + text.matches('\n').count()).contains(&line), "line {line} of a shorter file: {message}");
+    assert!(!message.chars().any(char::is_control), "a control character in {message:?}");
+    assert!(message.len() <= 2000, "a sentence of {} bytes: {message}", message.len());
+}
+
+/// What came of reading a text as a config: a sentence that can be shown, or what serde_json reads.
+pub fn config(text: &str, read: &Result<Config, Error>) {
+    let ours = match read {
+        Err(error) => return sentence(text, error.line, &error.message),
+        Ok(config) => config,
+    };
+    let json: Json = serde_json::from_str(text).unwrap_or_else(|error| panic!("accepted {text:?}: {error}"));
+    assert!(!repeats(text), "accepted a repeated key: {text}");
+    let flat = Json::Null;
+    let full = if json.get("allocation").is_some() { &json } else { &flat };
+    let allocation =
+        json.get("allocation").unwrap_or(&json).as_object().expect("accepted an allocation that is no object");
+    assert_eq!(ours.allocation.len(), allocation.len());
+    let mut sum = 0_i128;
+    for (coin, percent) in &ours.allocation {
+        assert!(
+            !coin.is_empty() && coin.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()),
+            "{coin}"
+        );
+        same(percent, &allocation[coin], coin);
+        let text = percent.to_string();
+        assert!(!text.starts_with('-'), "{coin}: {text}");
+        let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+        sum += format!("{whole}{part:0<18}").parse::<i128>().unwrap();
+    }
+    assert_eq!(sum, 100 * 10_i128.pow(18), "the sum of {text}");
+    let or = |key: &str, default: &str| full.get(key).cloned().unwrap_or_else(|| default.into());
+    same(ours.tolerance, &or("tolerance", "5"), "tolerance");
+    same(ours.min_trade, &or("min_trade", "5"), "min_trade");
+    same(ours.max_spread, &or("max_spread", "5"), "max_spread");
+    same(ours.cash_reserve, &or("cash_reserve", "0"), "cash_reserve");
+    for (key, ours) in [
+        ("relative_tolerance", ours.relative_tolerance.map(|percent| percent.to_string())),
+        ("max_trade", ours.max_trade.map(|value| value.to_string())),
+    ] {
+        assert_eq!(ours.is_some(), full.get(key).is_some(), "{key}");
+        ours.iter().for_each(|ours| same(ours, &full[key], key));
+    }
+    let venue = if ours.venue == Venue::Paper { "paper" } else { "crypto.com" };
+    let method = match ours.method {
+        Method::Drifted => "drifted",
+        Method::Target => "target",
+        Method::Full => "full",
+    };
+    let restore = match ours.restore {
+        Restore::Target => "target",
+        Restore::Half => "half",
+        Restore::Edge => "edge",
+    };
+    let unlisted = if ours.sell_unlisted { "sell" } else { "ignore" };
+    for (key, ours, default) in [
+        ("exchange", venue, "crypto.com"),
+        ("method", method, "drifted"),
+        ("restore", restore, "target"),
+        ("unlisted", unlisted, "ignore"),
+        ("quote", ours.quote.as_str(), "USDT"),
+    ] {
+        assert_eq!(or(key, default), ours, "{key}");
+    }
+    let url = or("base_url", "https://api.crypto.com/exchange/v1");
+    assert_eq!(url.as_str().map(|url| url.trim_end_matches('/')), Some(ours.base_url.as_str()));
+}
+
+fn sell(quantity: &str) -> Order {
+    let size = Size::Quantity(self::quantity(quantity));
+    Order { symbol: "BTC_USDT".into(), coin: "BTC".into(), side: Side::Sell, size, value: value("1") }
+}
+
+fn buy(notional: &str) -> Order {
+    let size = Size::Notional(value(notional));
+    Order { symbol: "ETH_USDT".into(), coin: "ETH".into(), side: Side::Buy, size, value: value(notional) }
+}
+
+/// What comes of opening bytes as a paper account and trading on it. Whether it was accepted.
+pub fn paper(bytes: &[u8]) -> bool {
+    let path = Path::new("/paper.json");
+    let (disk, clock, wire) = (Memory::with(path, bytes), Still::new(), Replies::default());
+    let machine = Machine { clock: &clock, disk: &disk, wire: &wire };
+    let config = parse(r#"{"BTC":50,"ETH":50}"#, Path::new("/")).map_err(|error| error.message).unwrap();
+    let log = Log::new(&clock, 0, false, &|_| ());
+    let base = "https://exchange.test/v1";
+    let live = || -> Box<dyn Exchange> {
+        Box::new(CryptoCom::new(machine, &log, base, "USDT", PathBuf::from("markets.cache"), None))
+    };
+    let mut account = match Paper::open(&config, machine, live) {
+        Ok((account, created)) => {
+            assert!(created.is_none(), "a demo in place of a file that is there");
+            account
+        }
+        Err(message) => {
+            assert!(disk.get(path) == bytes && disk.files() == 1, "refused, and not left as it is");
+            return {
+                sentence(std::str::from_utf8(bytes).unwrap_or_default(), 1, &message);
+                false
+            };
+        }
+    };
+    let text = std::str::from_utf8(bytes).expect("accepted what is no UTF-8");
+    let json: Json = serde_json::from_str(text).unwrap_or_else(|error| panic!("accepted {text:?}: {error}"));
+    let listings = account.listings(&coins());
+    if !repeats(text) {
+        let balances = account.balances().map_err(|error| error.message).unwrap();
+        assert_eq!(balances.len(), json["balances"].as_object().unwrap().len());
+        for balance in balances {
+            same(balance.total, &json["balances"][&balance.coin], &balance.coin);
+        }
+        for (coin, listing) in listings.iter().flat_map(|listings| listings.iter()) {
+            let (quote, price) = (listing.quote, &json["prices"][coin]);
+            if json["prices"] == "live" {
+                continue;
+            }
+            let quote = quote.expect("a coin without a price");
+            let side = |key: &str| if price.is_object() { price[key].clone() } else { price.clone() };
+            same(quote.bid, &side("bid"), "bid");
+            same(quote.ask, &side("ask"), "ask");
+            let tick = price.get("tick").cloned().unwrap_or_else(|| "0.00000001".into());
+            same(listing.market.quantity_tick, &tick, "tick");
+        }
+    }
+    let amount = json["balances"]["BTC"].as_str().and_then(plain).unwrap_or_else(|| "0.01".to_string());
+    for (id, order) in [("rbx1", sell("0.01")), ("rbx2", buy("12.5")), ("rbx3", sell(&amount)), ("rbx1", sell("0.01"))]
+    {
+        let before = disk.get(path);
+        match account.place(&order, id, NOW) {
+            Err(error) => {
+                assert!(disk.get(path) == before, "refused, and not left as it is: {}", error.message);
+                continue;
+            }
+            Ok(()) => assert!(account.order(id).is_ok_and(|order| order.is_some()), "placed and not known"),
+        }
+        let again = Paper::open(&config, machine, live).map_err(|why| panic!("it cannot be read any more: {why}"));
+        let (mut again, _) = again.unwrap();
+        assert!(again.balances() == account.balances(), "it reads otherwise after an order");
+        assert!(again.order(id).is_ok_and(|order| order.is_some()), "the order {id} was lost");
+    }
+    true
+}
