@@ -35,10 +35,10 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub use decimal::{Dec, dec};
 pub use faults::{Act, Fault};
-pub use orders::{Order, Side, Status};
+pub use orders::{Order, Params, Side, Status};
 pub use tls::{Authority, Identity, self_signed};
 pub use venue::{param_string, sign};
-pub use world::{Balance, FeeIn, Market, Request, World};
+pub use world::{Balance, FeeIn, Market, Request, Witness, World};
 
 /// A running exchange. Dropping it stops it.
 pub struct Exchange {

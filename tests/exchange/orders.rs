@@ -81,7 +81,7 @@ impl Order {
     }
 }
 
-pub(super) type Params = Map<String, Value>;
+pub type Params = Map<String, Value>;
 
 /// A parameter's text.
 pub(super) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
@@ -90,6 +90,9 @@ pub(super) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
 
 /// `private/create-order`. With `forced`, a well-formed order is recorded as rejected for it.
 pub fn create(world: &mut World, params: &Params, nonce: i64, forced: Option<&Refusal>) -> Result<String, Refusal> {
+    if let Some(complaint) = world.witness.clone().and_then(|witness| witness(params)) {
+        world.violate(complaint);
+    }
     let mut order = draft(world, params, nonce)?;
     let ack = order.ack();
     if let Some(refusal) = forced.cloned().or_else(|| limits(world, &order)) {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::decimal::{Dec, dec};
 use super::faults::{self, Act, Fault};
 use super::http::Incoming;
-use super::orders::Order;
+use super::orders::{Order, Params};
 use super::venue;
 
 /// One instrument.
@@ -78,6 +79,9 @@ struct Stale {
     reads: u32,
 }
 
+/// Is told a new order's parameters; answers with what is wrong about its arrival.
+pub type Witness = Arc<dyn Fn(&Params) -> Option<String> + Send + Sync>;
+
 /// Everything there is, and how it behaves.
 pub struct World {
     pub key: String,
@@ -105,6 +109,8 @@ pub struct World {
     /// The public lists are padded with made-up rows to this length.
     pub catalogue: usize,
     pub faults: Vec<Fault>,
+    /// Sees every well-signed new order before it is judged; what it complains of is a violation.
+    pub witness: Option<Witness>,
     /// Trying to spend what is not free is a violation.
     pub strict_funds: bool,
     /// Sending an order while another's outcome is unknown is a violation.
@@ -151,6 +157,7 @@ impl World {
             slow_fill_half: true,
             catalogue: 0,
             faults: Vec::new(),
+            witness: None,
             strict_funds: true,
             strict_unknown: true,
             connections: 0,
