@@ -24,9 +24,10 @@ impl Market {
     /// A second passes.
     pub fn step(&mut self, plan: &Plan, random: &mut Random) {
         let (low, high) = (Dec::parse(WANDERS.0), Dec::parse(WANDERS.1));
+        let rare = plan.jumps_every_s() * u64::try_from(plan.coins.len()).unwrap_or(1);
         for (coin, middle) in plan.coins.iter().zip(&mut self.middles) {
             let mut step = random.between(-plan.restless(), plan.restless());
-            if random.one_in(150) {
+            if random.one_in(rare) {
                 // Something has happened to this coin.
                 step = random.pick(&[-400_000, -150_000, -80_000, 90_000, 180_000, 600_000]);
             }

@@ -1,7 +1,7 @@
 //! The real daemon for a long time: many of them, each with a market that moves and an exchange that goes wrong, then an audit.
 //!
 //! ```text
-//! cargo bench --bench soak -- --minutes 30 --daemons 20 [--seed N]
+//! cargo bench --bench soak -- --minutes 30 --daemons 30 [--seed N]
 //! ```
 //!
 //! Each daemon (`run`, schedule `every 1s`) has its own folder, config, key and loopback exchange. Prices move every second; there are
@@ -65,7 +65,7 @@ struct Wanted {
 impl Wanted {
     fn read(args: &[String]) -> Result<Wanted, String> {
         let now = SystemClock::new().now();
-        let mut wanted = Wanted { minutes: 30, daemons: 20, seed: u64::try_from(now).unwrap_or(0) };
+        let mut wanted = Wanted { minutes: 30, daemons: 30, seed: u64::try_from(now).unwrap_or(0) };
         for pair in args.chunks(2) {
             let [name, value] = pair else { return Err(format!("{} needs a number", pair[0])) };
             let number: u64 = value.parse().map_err(|_| format!("{name} needs a number, not {value}"))?;

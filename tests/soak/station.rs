@@ -235,19 +235,19 @@ impl Station {
 
     /// Kills, runs by hand, updates.
     fn accidents(&mut self) -> Result<(), String> {
-        if self.random.one_in(100) {
+        if self.random.one_in(150) {
             let (gate, before) = (Arc::clone(&self.gate), self.random.one_in(3));
             let act = Act::Call { before, f: Arc::new(move || gate.wait()) };
             let skip = self.random.pick(&[0, 0, 1, 3]);
             self.exchange.world().faults.push(Fault::once("private/create-order", act).after(skip));
         }
-        if self.random.one_in(150) {
+        if self.random.one_in(300) {
             self.kill_cycles();
         }
-        if self.number.is_multiple_of(3) && self.random.one_in(120) {
+        if self.number.is_multiple_of(3) && self.random.one_in(200) {
             self.kill_daemon();
         }
-        if self.random.one_in(60) && self.hand.is_none() {
+        if self.random.one_in(120) && self.hand.is_none() {
             let args: &[&str] = if self.random.one_in(4) { &["once", "--force"] } else { &["once", "--json"] };
             let output = |name| fs::File::create(self.home.join(name)).map_err(said("write a file"));
             let (out, err) = (output("hand.out")?, output("hand.log")?);

@@ -3,7 +3,9 @@
 use crate::exchange::{Act, Fault, World};
 use crate::random::Random;
 
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 11] = [
+    "*",
+    "*",
     "*",
     "private/*",
     "private/user-balance",
@@ -15,7 +17,7 @@ const METHODS: [&str; 9] = [
     "public/get-instruments",
 ];
 /// As many faults wait for their request at most.
-const MOST_WAITING: usize = 3;
+const MOST_WAITING: usize = 6;
 
 /// Changes by the second.
 pub struct Weather {
@@ -36,23 +38,24 @@ impl Weather {
         self.left_s -= 1;
         if self.left_s <= 0 || (self.storm && too_long) {
             self.storm = !self.storm && !too_long;
-            self.left_s = if self.storm { random.between(5, 25) } else { random.between(10, 60) };
+            self.left_s = if self.storm { random.between(5, 25) } else { random.between(20, 80) };
             self.clear(world);
             if self.storm {
                 self.storms += 1;
                 begin(world, random);
             }
         }
+        self.count_played(world);
+        if random.one_in(40) && !too_long && world.faults.is_empty() {
+            // Orders are rare: this one waits for the next, whatever the weather.
+            world.faults.push(fault("private/create-order", random, elsewhere));
+        }
         if !self.storm {
             return;
         }
-        self.count_played(world);
         if world.faults.len() < MOST_WAITING && random.one_in(3) {
             let method = random.pick(&METHODS);
-            let act = act(method, random, elsewhere);
-            let skip = u32::try_from(random.between(0, 3)).unwrap_or(0);
-            let times = u32::try_from(random.pick(&[1, 1, 1, 2, 5])).unwrap_or(1);
-            world.faults.push(Fault { method: method.to_string(), skip, times, act });
+            world.faults.push(fault(method, random, elsewhere));
         }
     }
 
@@ -95,6 +98,12 @@ fn begin(world: &mut World, random: &mut Random) {
         7 => world.send_date = false,
         _ => {}
     }
+}
+
+fn fault(method: &str, random: &mut Random, elsewhere: &str) -> Fault {
+    let act = act(method, random, elsewhere);
+    let (skip, times) = (random.pick(&[0, 0, 0, 1, 3]), random.pick(&[1, 1, 1, 2, 5]));
+    Fault { method: method.to_string(), skip, times, act }
 }
 
 fn act(method: &str, random: &mut Random, elsewhere: &str) -> Act {

@@ -51,6 +51,8 @@ struct Rules {
     fee_in: FeeIn,
     /// How restless its prices are, in millionths a second.
     restless: i64,
+    /// How often one of its coins jumps.
+    jumps_every_s: u64,
     /// Rows of the exchange's lists; 0: only what is traded.
     catalogue: usize,
 }
@@ -69,7 +71,8 @@ const HALVES: Rules = Rules {
     sell_strangers: false,
     fee: "0.005",
     fee_in: FeeIn::Default,
-    restless: 1500,
+    restless: 1200,
+    jumps_every_s: 60,
     catalogue: 0,
 };
 
@@ -86,18 +89,19 @@ const KITS: [Rules; 8] = [
         max_trade: Some("400"),
         fee: "0.001",
         restless: 6000,
+        jumps_every_s: 10,
         ..HALVES
     },
     Rules { coins: 3, method: "full", tolerance: "3", fee: "0.0004", ..HALVES },
     Rules { coins: 8, restore: "half", relative: Some("5"), reserve: "500", sell_strangers: true, ..HALVES },
     Rules { coins: 10, quote: "USD", restore: "edge", relative: Some("8"), fee_in: FeeIn::Quote, ..HALVES },
-    Rules { coins: 12, cash: 4, tolerance: "1", relative: Some("2"), fee: "0.0025", restless: 6000, ..HALVES },
+    Rules { coins: 12, cash: 4, tolerance: "1", relative: Some("2"), fee: "0.0025", jumps_every_s: 40, ..HALVES },
     Rules {
         coins: 4,
         cash: 25,
         tolerance: "1",
         min_trade: "12",
-        max_trade: Some("150"),
+        max_trade: Some("900"),
         fee: "0.0025",
         fee_in: FeeIn::Quote,
         catalogue: 930,
@@ -146,7 +150,8 @@ impl Plan {
             coins: coins.collect(),
             worth: dec(&random.between(8000, 40_000).to_string()),
             others_take: number % 2 == 1,
-            clock_skew_s: [0, 0, 25, 0, -25][number % 5],
+            // Not far ahead: a run is written down by the later of both clocks, so "every 1s" would begin so much later.
+            clock_skew_s: [0, -25, 0, 2, 0][number % 5],
             key: format!("soak-key-{number}-{:x}", random.number()),
             secret: format!("soak-secret-{number}-{:x}", random.number()),
         }
@@ -158,6 +163,10 @@ impl Plan {
 
     pub fn restless(&self) -> i64 {
         self.rules.restless
+    }
+
+    pub fn jumps_every_s(&self) -> u64 {
+        self.rules.jumps_every_s
     }
 
     pub fn reserve(&self) -> Dec {
