@@ -145,10 +145,9 @@ impl Run {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// One look at every station, at the pace of four a second.
-    fn tick(&mut self, count: usize, elsewhere: Option<&str>) -> Result<(), String> {
-        let (next, at_ms) = (Instant::now() + Duration::from_millis(1000) / 4, self.at_ms());
-        debug_assert_eq!(LOOKS, 4);
+    /// One look at every station, then the rest of a quarter of a second.
+    fn tick(&mut self, count: u32, elsewhere: Option<&str>) -> Result<(), String> {
+        let (next, at_ms) = (Instant::now() + Duration::from_secs(1) / LOOKS, self.at_ms());
         for station in &mut self.stations {
             station.tick(count, at_ms, elsewhere)?;
         }

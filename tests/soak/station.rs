@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Looks at every station in a second.
-pub const LOOKS: usize = 4;
+/// So often in a second every station is looked at.
+pub const LOOKS: u32 = 4;
 /// So many failures in a row, and the weather clears up: each doubles the daemon's pause.
 const ENOUGH_FAILURES: u64 = 3;
 /// The log is shortened when it has grown above this.
@@ -187,8 +187,9 @@ impl Station {
         Ok(())
     }
 
-    /// A quarter of a second passes; every fourth is a second of the market. Without `storms` all is calm and still.
-    pub fn tick(&mut self, count: usize, at_ms: u64, elsewhere: Option<&str>) -> Result<(), String> {
+    /// A quarter of a second passes; every fourth is a second of the market. Without an `elsewhere`, where
+    /// redirects lead, all is calm and still.
+    pub fn tick(&mut self, count: u32, at_ms: u64, elsewhere: Option<&str>) -> Result<(), String> {
         if let Some(status) = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().ok()?) {
             self.wrong.push(format!("the daemon has ended by itself: {status}"));
             self.daemon = None;
@@ -198,7 +199,8 @@ impl Station {
             self.gate.waiting.store(false, Ordering::SeqCst);
         }
         self.watch_hand();
-        if count % LOOKS != self.number % LOOKS {
+        // Each has its own quarter, so that the work is spread.
+        if usize::try_from(count % LOOKS) != Ok(self.number % LOOKS as usize) {
             return Ok(());
         }
         self.down_s -= 1;

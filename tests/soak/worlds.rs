@@ -71,8 +71,8 @@ const HALVES: Rules = Rules {
     sell_strangers: false,
     fee: "0.005",
     fee_in: FeeIn::Default,
-    restless: 1200,
-    jumps_every_s: 60,
+    restless: 1000,
+    jumps_every_s: 90,
     catalogue: 0,
 };
 
@@ -95,7 +95,7 @@ const KITS: [Rules; 8] = [
     Rules { coins: 3, method: "full", tolerance: "3", fee: "0.0004", ..HALVES },
     Rules { coins: 8, restore: "half", relative: Some("5"), reserve: "500", sell_strangers: true, ..HALVES },
     Rules { coins: 10, quote: "USD", restore: "edge", relative: Some("8"), fee_in: FeeIn::Quote, ..HALVES },
-    Rules { coins: 12, cash: 4, tolerance: "1", relative: Some("2"), fee: "0.0025", jumps_every_s: 40, ..HALVES },
+    Rules { coins: 12, cash: 4, tolerance: "1", relative: Some("2"), fee: "0.0025", jumps_every_s: 60, ..HALVES },
     Rules {
         coins: 4,
         cash: 25,
