@@ -120,6 +120,10 @@ fn weights(station: &Station, world: &World, wrong: &mut Vec<String>) {
     let total = parts.iter().map(|(_, value, _)| *value).sum::<Dec>() + cash;
     parts.push((quote, cash, plan.cash_target()));
     for (coin, value, target) in parts {
+        if coin == quote && cash < Dec::ZERO {
+            // Somebody has taken of the reserve, and coins are not sold to fill it up.
+            continue;
+        }
         let weight = value.mul_floor(dec("100")).div_floor(total);
         let stranger = coin != quote && target == Dec::ZERO;
         let band = if stranger { Dec::ZERO } else { plan.band(target) };
