@@ -181,6 +181,15 @@ impl Plan {
         dec(&self.rules.cash.to_string())
     }
 
+    /// How much of its band a coin may stay away from its target when it is brought back.
+    pub fn restores(&self) -> Dec {
+        match self.rules.restore {
+            "edge" => Dec::ONE,
+            "half" => Dec::ONE.half(),
+            _ => Dec::ZERO,
+        }
+    }
+
     pub fn sells_strangers(&self) -> bool {
         self.rules.sell_strangers
     }
