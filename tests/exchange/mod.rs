@@ -38,10 +38,10 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub use decimal::{Dec, dec};
 pub use faults::{Act, Fault};
 pub use http::{Incoming, Reply};
-pub use orders::{Order, Side, Status};
+pub use orders::{Order, Params, Side, Status};
 pub use tls::{Authority, Identity, self_signed, server as tls_server};
 pub use venue::{Refusal, envelope, param_string, process, sign};
-pub use world::{Balance, FeeIn, Market, Request, World};
+pub use world::{Balance, FeeIn, Market, Request, Witness, World};
 
 /// A running exchange. Dropping it stops it.
 pub struct Exchange {

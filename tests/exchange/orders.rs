@@ -1,5 +1,7 @@
 //! Orders: what is accepted, how it fills, what it costs, and how it is told afterwards.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
 
 use super::decimal::Dec;
@@ -40,6 +42,7 @@ pub struct Order {
     pub fee_coin: String,
     /// Bid or ask when the order was accepted; the whole order fills there.
     pub price: Option<Dec>,
+    pub when: Instant,
     pub created_ms: i64,
     /// Why it was rejected; 0 otherwise.
     pub code: i64,
@@ -80,7 +83,7 @@ impl Order {
     }
 }
 
-pub(super) type Params = Map<String, Value>;
+pub type Params = Map<String, Value>;
 
 /// A parameter's text.
 pub(super) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
@@ -89,6 +92,9 @@ pub(super) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
 
 /// `private/create-order`. With `forced`, a well-formed order is recorded as rejected for it.
 pub fn create(world: &mut World, params: &Params, nonce: i64, forced: Option<&Refusal>) -> Result<String, Refusal> {
+    if let Some(complaint) = world.witness.clone().and_then(|witness| witness(params)) {
+        world.violate(complaint);
+    }
     let mut order = draft(world, params, nonce)?;
     let ack = order.ack();
     if let Some(refusal) = forced.cloned().or_else(|| limits(world, &order)) {
@@ -166,6 +172,7 @@ fn draft(world: &mut World, params: &Params, nonce: i64) -> Result<Order, Refusa
         fee: Dec::ZERO,
         fee_coin: market.quote.clone(),
         price,
+        when: Instant::now(),
         created_ms: world.now_ms(),
         code: 0,
         asks: 0,

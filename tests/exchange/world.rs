@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::decimal::{Dec, dec};
 use super::faults::{self, Act, Fault};
 use super::http::Incoming;
-use super::orders::Order;
+use super::orders::{Order, Params};
 use super::venue;
 
 /// One instrument.
@@ -82,6 +82,9 @@ struct Stale {
     reads: u32,
 }
 
+/// Is told a new order's parameters; answers with what is wrong about its arrival.
+pub type Witness = Arc<dyn Fn(&Params) -> Option<String> + Send + Sync>;
+
 /// Everything there is, and how it behaves.
 pub struct World {
     pub key: String,
@@ -117,6 +120,8 @@ pub struct World {
     /// The public lists are padded with made-up rows to this length.
     pub catalogue: usize,
     pub faults: Vec<Fault>,
+    /// Sees every well-signed new order before it is judged; what it complains of is a violation.
+    pub witness: Option<Witness>,
     /// Trying to spend what is not free is a violation.
     pub strict_funds: bool,
     /// Sending an order while another's outcome is unknown is a violation.
@@ -170,6 +175,7 @@ impl World {
             forgets_ids: false,
             catalogue: 0,
             faults: Vec::new(),
+            witness: None,
             strict_funds: true,
             strict_unknown: true,
             strict_ticks: true,

@@ -247,8 +247,9 @@ fn listings(ours: &Named<Listing>, instruments: &Json, risk: &Json, tickers: &Js
         let whole = |row: &&Json| is(row, "i", symbol) && scalar(&row["b"]).is_some() && scalar(&row["k"]).is_some();
         prices.iter().rfind(whole).cloned()
     };
-    let at_par =
-        price_of("USDT_USD").is_none_or(|row| scalar(&row["b"]).as_deref().and_then(plain).as_deref() == Some("1"));
+    // Minimums are converted at the bid, maximums at the ask.
+    let is_one = |price: &Json| scalar(price).as_deref().and_then(plain).as_deref() == Some("1");
+    let at_par = price_of("USDT_USD").is_none_or(|row| is_one(&row["b"]) && is_one(&row["k"]));
     for coin in coins() {
         let symbol = format!("{coin}_USDT");
         let rules = objects(&instruments["result"]["data"], "instruments");

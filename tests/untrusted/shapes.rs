@@ -41,7 +41,7 @@ pub const SHAPES: &[Shape] = &[
     good(
         "create-order ack",
         CREATE,
-        r#"{"id":1786916800003,"method":"private/create-order","code":0,"result":{"client_oid":"rb1","order_id":"6530219466236720401"}}"#,
+        r#"{"id":7,"method":"private/create-order","code":0,"result":{"client_oid":"rb1","order_id":"6530219466236720401"}}"#,
     ),
     bad(
         "create-order refused with an id",
