@@ -27,6 +27,9 @@ const MOST_BYTES: u64 = 128 * 1024;
 const MOST_READ_BYTES: usize = 64 * 1024 * 1024;
 /// Lines kept for the owner when the journal is shortened.
 const KEPT_LINES: usize = 100;
+/// Of a rebalance that has not ended so many orders are kept: their fills are what balances have to show for the next two minutes, in
+/// which three orders for each two seconds can be sent at the most.
+const KEPT_ORDERS: usize = 180;
 
 /// An order as it was written down before it was sent.
 #[derive(Clone)]
@@ -106,7 +109,7 @@ impl State {
             self.unfinished = record.get("unfinished").is_some();
         } else if record.get("order").is_some() {
             let intent = Intent::read(&record)?;
-            self.next = number(&record, "number")? + 1;
+            self.next = number(&record, "number")?.checked_add(1)?;
             // The same id again is the same order, sent once more.
             self.orders.retain(|(earlier, _)| earlier.client_id != intent.client_id);
             self.orders.push((intent, None));
@@ -350,10 +353,18 @@ fn head(state: &State) -> String {
 fn shorten(disk: &dyn Disk, path: &Path, bytes: &[u8], state: &State, lines: usize) -> Result<u64, Error> {
     let text = String::from_utf8_lossy(bytes);
     let mut short = head(state);
-    // From the first cycle record among the kept lines on, so that no outcome is without its intent.
-    let kept = text.lines().skip(1.max(lines.saturating_sub(KEPT_LINES)));
-    let is_cycle = |line: &&str| store::unseal(line).is_some_and(|text| text.starts_with("{\"cycle\""));
-    for line in kept.skip_while(|line| !is_cycle(line)) {
+    // An order takes an intent and an outcome, and now and then an intent that was written again.
+    let unfinished = state.orders.len().min(KEPT_ORDERS) * 2;
+    let kept = text.lines().skip(1.max(lines.saturating_sub(KEPT_LINES.max(unfinished + unfinished / 4))));
+    // Not from an outcome on, whose intent would be missing: from the first intent or cycle that follows an ended order.
+    let mut ended = false;
+    let is_torso = |line: &&str| {
+        let text = store::unseal(line).unwrap_or_default();
+        let starts = text.starts_with("{\"cycle\"") || ended && text.starts_with("{\"order\"");
+        ended = text.starts_with("{\"done\"");
+        !starts
+    };
+    for line in kept.skip_while(is_torso) {
         short.push_str(line);
         short.push('\n');
     }

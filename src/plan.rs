@@ -250,9 +250,8 @@ impl<'a> Draft<'a> {
             let wanted = if above > Value::ZERO { holding.worth_on_tick(above) } else { below };
             let amount = if above > Value::ZERO { above.min(holding.free_value) } else { below };
             let quote = &portfolio.cash.coin;
-            // Off by an order's worth, but the tick is too coarse for the whole of it.
-            let most = if above > Value::ZERO { holding.worth_on_tick(holding.free_value) } else { standing.target };
-            let coarse = most < min && above.max(below) >= holding.market.min_value.max(self.rules.bounds.min);
+            // Off by an order's worth, but by less than the tick allows.
+            let coarse = above.max(below) >= holding.market.min_value.max(self.rules.bounds.min);
             let obstacle = if wanted < min || wanted == Value::ZERO {
                 let way = if above > Value::ZERO { "sell" } else { "buy" };
                 let worth = wanted.rounded(2);
@@ -291,9 +290,9 @@ impl<'a> Draft<'a> {
         self.fired |= self.cash_fires();
     }
 
-    /// Whether `full` sells everything. Not to spend idle cash; not with a coin that is too large to be sold as a whole; and not when
-    /// something stays out of its band whatever is done, because then everything would be sold and bought back in every cycle: a coin
-    /// that cannot be traded, or cash beyond its target that is locked.
+    /// Whether `full` sells everything. Not to spend idle cash; not for less than its fees; not with a coin that is too large to be sold
+    /// as a whole; and not when something stays out of its band whatever is done, because then everything would be sold and bought
+    /// back in every cycle: a coin that cannot be traded, or cash beyond its target that is locked.
     fn sells_all(&self) -> bool {
         let too_large = |holding: &Holding| {
             self.sells_whole(holding, holding.minimum(self.rules.bounds))
@@ -302,7 +301,11 @@ impl<'a> Draft<'a> {
         let needs = self.coins_fired || self.cash.value < self.cash.target;
         let locked = self.cash.value - self.portfolio.cash.spendable;
         let stuck = locked >= self.cash.target + self.rules.bounds.min && locked > self.cash.target;
-        let hindered = stuck || self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
+        let off =
+            self.standings.iter().chain([&self.cash]).map(|standing| (standing.value - standing.target).distance());
+        let fees = self.portfolio.total.percent(self.rules.fee).unwrap_or_default();
+        let little = !self.rules.force && off.sum::<Value>() < fees + fees;
+        let hindered = little || stuck || self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
         !self.rules.resume && needs && !hindered
     }
 

@@ -239,6 +239,7 @@ fn accept(world: &mut World, mut order: Order, wants_quote_fee: bool) {
         order.fee_coin = if on_top { order.quote.clone() } else { order.base.clone() };
     }
     if let FeeIn::Coin(coin) = world.fee_in
+        && coin != order.base
         && world.free(coin) > third_coin(world, &order, coin).0
     {
         order.fee_coin = coin.into();

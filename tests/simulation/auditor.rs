@@ -246,6 +246,8 @@ impl Auditor {
                 self.told.prices = json["result"]["data"].as_array().into_iter().flatten().filter_map(row).collect();
                 self.told.prices_at = at;
             }
+            // Old rules are kept for a day like new ones.
+            "public/get-instruments" | "public/get-risk-parameters" if !fresh => self.rules_changed_ms = world.now_ms(),
             "private/create-order" if fresh => {
                 let body: Json = serde_json::from_slice(&incoming.body).unwrap_or_default();
                 self.unknown.remove(text(&body["params"], "client_oid"));

@@ -223,6 +223,10 @@ impl Wire for Universe {
         if let Ok(answer) = &outcome {
             self.trace(&format!("http {}", answer.status));
         }
+        if self.tracing && outcome.is_ok() {
+            let answered = self.answered.borrow();
+            println!("             {}", answered.get(&incoming.path).map_or("", |reply| &reply.body));
+        }
         outcome
     }
 }
