@@ -18,10 +18,17 @@
 //! `tests/planner.rs` compares with a search over all plans on a grid. Fees are taken into account on top: a buy costs
 //! its value and the fee, a sell brings its value without it, and coins that pay sell enough to cover both.
 
+mod spread;
+mod standing;
+
+pub use spread::shrink;
+
 use crate::amount::{Percent, Share, Value};
 use crate::config::{Config, Method, Restore};
 use crate::market::{Bounds, Coin, Order};
-use crate::portfolio::{Cash, Holding, Portfolio};
+use crate::portfolio::{Holding, Portfolio};
+use spread::{Candidate, spread};
+use standing::Standing;
 
 /// The owner's rules as the planner needs them.
 #[derive(Clone, Copy)]
@@ -96,60 +103,6 @@ impl Plan {
     /// Whether it has no order.
     pub fn is_empty(&self) -> bool {
         self.sells.is_empty() && self.buys.is_empty()
-    }
-}
-
-/// Where one coin or the cash stands against its band.
-struct Standing {
-    /// Its value now.
-    value: Value,
-    /// Its value at its target.
-    target: Value,
-    /// Its value at its restore point on its side of the target.
-    restore: Value,
-    /// Whether it is out of its band.
-    out: bool,
-}
-
-impl Standing {
-    /// Of a coin, or of the cash for `None`. `costs` is what the rebalance may lose of `total`: an edge is aimed at so that it still
-    /// holds afterwards.
-    fn new(whose: Option<&Holding>, cash: &Cash, total: Value, costs: Value, rules: &Rules) -> Option<Standing> {
-        let (value, target, band) = match whose {
-            // A coin that is to be sold off has no band: all of it goes.
-            Some(coin) if !coin.listed => (coin.value, coin.target, Percent::ZERO),
-            Some(coin) => (coin.value, coin.target, rules.band(coin.target)),
-            None => (cash.total, cash.target, rules.band(cash.target)),
-        };
-        let upper = total.percent(target + band)?;
-        let lower = total.percent_up(target - band)?;
-        let at_target = total.percent(target)?;
-        let high = value > at_target;
-        let restore = match (rules.restore, high) {
-            (Restore::Target, _) => at_target,
-            (Restore::Half, true) => total.percent(target + band.half())?,
-            (Restore::Half, false) => total.percent_up(target - band.half())?,
-            (Restore::Edge, true) => (total - costs).percent(target + band)?.max(at_target),
-            (Restore::Edge, false) => {
-                // What a buy brings is less by its costs; twice as much again is bought.
-                let short = lower.minus_or_zero(value);
-                let cost = whose.map_or(Some(Value::ZERO), |coin| coin.cost(short, rules.fee))?;
-                let cost = cost + cost;
-                (lower + cost).min(at_target)
-            }
-        };
-        let out = value > upper || value < lower || (rules.force && value != at_target);
-        // Past its restore point already, though not past its edge: nothing to do.
-        let restore = if high { restore.min(value) } else { restore.max(value) };
-        Some(Standing { value, target: at_target, restore, out })
-    }
-
-    fn above(&self) -> Value {
-        self.value.minus_or_zero(self.restore)
-    }
-
-    fn below(&self) -> Value {
-        self.restore.minus_or_zero(self.value)
     }
 }
 
@@ -534,20 +487,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Makes amounts sum to no more than `funds`, all by the same share; what rounding leaves goes to the largest.
-pub fn shrink(amounts: &mut [Value], funds: Value) {
-    let sum: Value = amounts.iter().copied().sum();
-    if sum <= funds {
-        return;
-    }
-    let share = Share::of(funds, sum);
-    amounts.iter_mut().for_each(|amount| *amount = amount.share(share));
-    let rest = funds - amounts.iter().copied().sum();
-    if let Some(largest) = amounts.iter_mut().max() {
-        *largest += rest;
-    }
-}
-
 fn no_size(holding: &Holding, value: Value, rules: &Rules) -> String {
     let market = &holding.market;
     format!(
@@ -557,43 +496,4 @@ fn no_size(holding: &Holding, value: Value, rules: &Rules) -> String {
         holding.coin,
         holding.minimum(rules.bounds)
     )
-}
-
-/// A coin that can give or take up to `room`, in an order of at least `min`.
-struct Candidate {
-    at: usize,
-    room: Value,
-    min: Value,
-    trades: bool,
-}
-
-/// Distributes an amount over candidates, whole rooms first, no piece below its minimum. With `cover` the pieces sum to at least
-/// the amount where the rooms allow; without it to at most the amount.
-fn spread(amount: Value, candidates: &[Candidate], cover: bool) -> Vec<(usize, Value)> {
-    let mut pieces: Vec<(usize, Value)> = Vec::new();
-    let mut rest = amount;
-    let mut before: Option<Value> = None; // How much the previous piece may give up.
-    for candidate in candidates {
-        if rest <= Value::ZERO {
-            break;
-        }
-        let mut piece = candidate.room.min(rest);
-        if piece < candidate.min {
-            // The last piece is too small. Take what it lacks from the piece before, or round it up.
-            let lack = candidate.min - piece;
-            match (pieces.last_mut(), before) {
-                (Some((_, previous)), Some(spare)) if cover || spare >= lack => {
-                    *previous -= lack.min(spare);
-                    rest += lack.min(spare);
-                    piece = candidate.min;
-                }
-                _ if cover => piece = candidate.min,
-                _ => break,
-            }
-        }
-        before = Some(piece.minus_or_zero(candidate.min));
-        pieces.push((candidate.at, piece));
-        rest -= piece;
-    }
-    pieces
 }
