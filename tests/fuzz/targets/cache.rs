@@ -9,9 +9,16 @@ mod untrusted;
 use libfuzzer_sys::fuzz_target;
 use rebalancer::amount::Price;
 use rebalancer::exchange::catalogue::Cache;
+use rebalancer::market::Quote;
 use rebalancer::store::seal;
 use std::path::{Path, PathBuf};
 use untrusted::{Memory, NOW};
+
+/// A currency whose bid and ask are the same.
+fn at(usd: &str) -> Quote {
+    let price = Price::parse(usd).unwrap();
+    Quote { bid: price, ask: price }
+}
 
 fuzz_target!(|data: &[u8]| {
     let [choice, rest @ ..] = data else { return };
@@ -32,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
     for (coin, rules) in rules.iter() {
         let Some(rules) = rules else { continue };
         for usd in ["1", "0.000000000000000001", "100000000000000000", "0.9997"] {
-            if let Some(market) = rules.market(coin, Price::parse(usd).unwrap()) {
+            if let Some(market) = rules.market(coin, at(usd)) {
                 assert!(market.symbol == rules.symbol && market.quantity_tick == rules.quantity_tick);
             }
         }
