@@ -292,7 +292,7 @@ fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> 
             max_line = reader.line();
         }
         if seen.iter().any(|earlier| earlier == key) {
-            return Err(reader.error(format!("{key}: the key is repeated")));
+            return Err(wrong(reader.line(), key, "the key is repeated"));
         }
         seen.push(key.to_string());
         read_key(reader, config, directory, key)
@@ -308,13 +308,13 @@ fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> 
 }
 
 fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key: &str) -> Result<(), JsonError> {
+    let line = reader.line();
     match key {
         "allocation" => config.allocation = read_allocation(reader)?,
         "exchange" => {
             config.venue = choice(reader, key, &[("crypto.com", Venue::CryptoCom), ("paper", Venue::Paper)])?;
         }
         "quote" => {
-            let line = reader.line();
             let name = text(reader, key)?;
             config.quote = coin(line, key, &name)?;
         }
@@ -330,56 +330,46 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
         }
         "min_trade" => config.min_trade = value(reader, key)?,
         "max_trade" => {
-            let line = reader.line();
             config.max_trade = Some(value(reader, key)?).filter(|max| *max > Value::ZERO);
             if config.max_trade.is_none() {
-                return Err(JsonError::at(
-                    line,
-                    "max_trade: 0 would allow no order; give an amount, or leave the key out",
-                ));
+                return Err(wrong(line, key, "0 would allow no order; give an amount, or leave the key out"));
             }
         }
         "max_spread" => config.max_spread = percentage(reader, key)?,
         "cash_reserve" => config.cash_reserve = value(reader, key)?,
         "unlisted" => config.sell_unlisted = choice(reader, key, &[("ignore", false), ("sell", true)])?,
         "schedule" => {
-            let line = reader.line();
             let words = text(reader, key)?;
-            let when = schedule::When::parse(&words).map_err(|why| JsonError::at(line, format!("schedule: {why}")))?;
-            config.schedule.when = when;
+            config.schedule.when = schedule::When::parse(&words).map_err(|why| wrong(line, key, &why))?;
         }
         "utc_offset" => {
-            let line = reader.line();
             let words = text(reader, key)?;
-            let offset =
-                schedule::parse_offset(&words).map_err(|why| JsonError::at(line, format!("utc_offset: {why}")))?;
-            config.schedule.offset_s = offset;
+            config.schedule.offset_s = schedule::parse_offset(&words).map_err(|why| wrong(line, key, &why))?;
         }
         "base_url" => {
-            let line = reader.line();
             let url = text(reader, key)?;
-            config.base_url = http::base_url(&url)
-                .map_err(|why| JsonError::at(line, format!("base_url: \"{}\": {why}", shown(&url))))?;
+            config.base_url =
+                http::base_url(&url).map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&url))))?;
         }
         "state_dir" => {
-            let line = reader.line();
             let path = text(reader, key)?;
             if path.is_empty() {
-                return Err(JsonError::at(
-                    line,
-                    "state_dir: it is empty; give a directory, \".\" for the config's own",
-                ));
+                return Err(wrong(line, key, "it is empty; give a directory, \".\" for the config's own"));
             }
             config.state_dir = directory.join(path);
             if !config.state_dir.is_dir() {
                 let dir = shown(&config.state_dir.to_string_lossy());
-                let message = format!("state_dir: {dir} is not a directory; make it first: mkdir -p {dir}");
-                return Err(JsonError::at(line, message));
+                return Err(wrong(line, key, &format!("{dir} is not a directory; make it first: mkdir -p {dir}")));
             }
         }
         _ => return Err(reader.error(unknown_key(key))),
     }
     Ok(())
+}
+
+/// An error about a key's value.
+fn wrong(line: usize, key: &str, why: &str) -> JsonError {
+    JsonError::at(line, format!("{key}: {why}"))
 }
 
 fn unknown_key(key: &str) -> String {
@@ -448,7 +438,7 @@ fn read_allocation(reader: &mut Reader<'_>) -> Result<Vec<(Coin, Percent)>, Json
 fn text(reader: &mut Reader<'_>, key: &str) -> Result<String, JsonError> {
     match reader.next() {
         Next::Text => reader.text(),
-        _ => Err(reader.error(format!("{key}: it must be a text in double quotes"))),
+        _ => Err(wrong(reader.line(), key, "it must be a text in double quotes")),
     }
 }
 
@@ -456,8 +446,8 @@ fn number(reader: &mut Reader<'_>, key: &str) -> Result<(usize, String), JsonErr
     let line = reader.line();
     match reader.next() {
         Next::Number => Ok((line, reader.number()?)),
-        Next::Text => Err(reader.error(format!("{key}: it must be a number, written without quotes"))),
-        _ => Err(reader.error(format!("{key}: it must be a number"))),
+        Next::Text => Err(wrong(line, key, "it must be a number, written without quotes")),
+        _ => Err(wrong(line, key, "it must be a number")),
     }
 }
 

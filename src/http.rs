@@ -11,7 +11,7 @@ use crate::exchange::Millis;
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::text;
-use crate::wire::{Failure, Request};
+use crate::wire::{Failure, Request, Stream};
 use std::io::{self, Read};
 
 /// At most three requests a second: far below the exchange's documented limits, and the reason why they never matter.
@@ -84,7 +84,7 @@ impl<'a> Http<'a> {
 
 /// A reply's body as a stream that ends in an error unless it is whole.
 pub struct Body {
-    bytes: Box<dyn Read>,
+    bytes: Box<dyn Stream>,
     seen: usize,
     expected: Option<i64>,
     most_bytes: usize,
@@ -103,7 +103,7 @@ impl Body {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.bytes.read(buffer)?;
+        let count = self.bytes.next(buffer)?;
         self.seen += count;
         if self.seen > self.most_bytes {
             return Err(io::Error::other(format!("the body is larger than {} bytes", self.most_bytes)));

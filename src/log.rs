@@ -42,7 +42,7 @@ impl<'a> Log<'a> {
 /// The sink of the program: standard error, whole lines, errors ignored (a closed terminal must not end a rebalance). A server's words
 /// may be in a line; they begin no other line and move no terminal.
 pub fn stderr(line: &str) {
-    let line = line.replace(char::is_control, "?");
+    let line = text::shown(line, usize::MAX);
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

@@ -254,10 +254,12 @@ impl<'a> Draft<'a> {
         let needs = self.coins_fired || self.cash.value < self.cash.target;
         let locked = self.cash.value - self.portfolio.cash.spendable;
         let stuck = locked >= self.cash.target + self.rules.bounds.min && locked > self.cash.target;
-        let off =
-            self.standings.iter().chain([&self.cash]).map(|standing| (standing.value - standing.target).distance());
+        let mut off = (self.cash.value - self.cash.target).distance();
+        for standing in &self.standings {
+            off += (standing.value - standing.target).distance();
+        }
         let fees = self.portfolio.total.percent(self.rules.fee).unwrap_or_default();
-        let little = !self.rules.force && off.sum::<Value>() < fees + fees;
+        let little = !self.rules.force && off < fees + fees;
         let hindered = little || stuck || self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
         !self.rules.resume && needs && !hindered
     }
@@ -435,9 +437,10 @@ impl<'a> Draft<'a> {
         let mut order: Vec<usize> = (0..self.buys.len()).collect();
         order.sort_by_key(|at| self.buys.get(*at).copied().unwrap_or_default());
         let mut sum: Value = self.buys.iter().copied().sum();
-        let mut dropped = Vec::new();
-        for at in order {
-            let (Some(buy), Some(holding)) = (self.buys.get_mut(at), portfolio.holdings.get(at)) else { continue };
+        let wanted = self.buys.clone();
+        let mut paid = None; // The largest that is left out and could be paid.
+        for at in &order {
+            let (Some(buy), Some(holding)) = (self.buys.get_mut(*at), portfolio.holdings.get(*at)) else { continue };
             if *buy == Value::ZERO || sum <= funds {
                 continue;
             }
@@ -445,20 +448,19 @@ impl<'a> Draft<'a> {
             let fits = if *buy == sum { funds } else { buy.share(Share::of(funds, sum)) };
             if fits < min {
                 sum -= *buy;
-                dropped.push((at, *buy, min));
                 *buy = Value::ZERO;
+                paid = if min <= funds { Some(*at) } else { paid };
             }
         }
-        let none_left = sum == Value::ZERO;
-        let kept = dropped.iter().rposition(|(_, _, min)| none_left && *min <= funds);
-        if let Some((at, buy, _)) = kept.map(|kept| dropped.remove(kept))
-            && let Some(slot) = self.buys.get_mut(at)
+        if let Some(at) = paid.filter(|_| sum == Value::ZERO)
+            && let (Some(buy), Some(whole)) = (self.buys.get_mut(at), wanted.get(at))
         {
-            *slot = buy;
+            *buy = *whole;
         }
-        for (at, _, min) in dropped {
-            let Some(holding) = portfolio.holdings.get(at) else { continue };
-            let (quote, funds) = (&portfolio.cash.coin, funds.rounded(2));
+        for at in order {
+            let left_out = self.buys.get(at) == Some(&Value::ZERO) && wanted.get(at) != Some(&Value::ZERO);
+            let Some(holding) = portfolio.holdings.get(at).filter(|_| left_out) else { continue };
+            let (quote, funds, min) = (&portfolio.cash.coin, funds.rounded(2), holding.minimum(self.rules.bounds));
             let reason =
                 format!("no order: what can pay for it, {funds} {quote} for all buys, leaves less than {min} {quote}");
             self.skip(&holding.coin, reason);

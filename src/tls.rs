@@ -63,7 +63,7 @@ fn provider() -> CryptoProvider {
             cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
             cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
         ],
-        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
+        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
         signature_verification_algorithms: SIGNATURES,
         secure_random: &Random,
         key_provider: &NoKeys,

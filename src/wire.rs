@@ -2,10 +2,11 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::exchange::Millis;
+use crate::text;
 use crate::tls;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 const USER_AGENT: &str = concat!("rebalancer/", env!("CARGO_PKG_VERSION"));
@@ -29,7 +30,22 @@ pub struct Answer {
     /// Names and values.
     pub headers: Vec<(String, String)>,
     /// What follows. It may end early without an error.
-    pub body: Box<dyn Read>,
+    pub body: Box<dyn Stream>,
+}
+
+/// As much of a stream as is needed. A trait object of the standard library's `Read` would bring in the code of all its methods.
+pub trait Stream {
+    /// Reads what comes next into a buffer: how many bytes, none at the end.
+    ///
+    /// # Errors
+    /// What the stream says.
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl<R: Read> Stream for R {
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
 }
 
 impl Answer {
@@ -88,56 +104,46 @@ impl Wire for Internet {
 /// A body that is read in a thread of its own, up to the answer's deadline. minreq's deadline holds for each reading from the
 /// connection, and the TLS library reads until a record is whole: a record of 16 kB that comes in byte by byte would take hours.
 struct Timed {
-    /// What the thread has read. Closed at its end, and when nobody wants the rest.
+    /// What the thread has read. Closed at its end, and when nobody wants the rest; a body that broke off is told by its length or by
+    /// being no whole document.
     parts: UnixStream,
-    thread: Option<JoinHandle<io::Result<()>>>,
     clock: SystemClock,
     /// When the time is over by `clock`.
     until: Millis,
 }
 
 impl Timed {
-    fn new(mut body: impl Read + Send + 'static, clock: SystemClock, until: Millis) -> io::Result<Timed> {
+    fn new(mut body: minreq::ResponseLazy, clock: SystemClock, until: Millis) -> io::Result<Timed> {
         let (parts, mut to) = UnixStream::pair()?;
-        let read = move || {
+        thread::Builder::new().spawn(move || {
+            let mut part = [0_u8; PART_BYTES];
             loop {
-                let mut part = Vec::with_capacity(PART_BYTES);
-                let count = body.by_ref().take(PART_BYTES as u64).read_to_end(&mut part)?;
-                to.write_all(&part)?;
-                if count < PART_BYTES {
-                    return Ok(());
+                // minreq hands over single bytes.
+                let mut count = 0;
+                while let Some(rest) = part.get_mut(count..).filter(|rest| !rest.is_empty()) {
+                    match text::some(&mut body, rest) {
+                        Ok(some) if some > 0 => count += some,
+                        _ => break,
+                    }
+                }
+                let whole = part.get(..count).unwrap_or_default();
+                if to.write_all(whole).is_err() || count < PART_BYTES {
+                    return;
                 }
             }
-        };
-        let thread = Some(thread::Builder::new().spawn(read)?);
-        Ok(Timed { parts, thread, clock, until })
+        })?;
+        Ok(Timed { parts, clock, until })
     }
 }
 
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Stream for Timed {
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not end in time");
         let left = u64::try_from(self.until - self.clock.elapsed()).ok().filter(|left| *left > 0).ok_or_else(late)?;
         self.parts.set_read_timeout(Some(Duration::from_millis(left)))?;
-        match self.parts.read(buffer) {
-            Ok(0) if !buffer.is_empty() => match self.thread.take().map(JoinHandle::join) {
-                Some(Ok(Err(error))) => Err(in_words(error)),
-                _ => Ok(0),
-            },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(late()),
-            outcome => outcome,
-        }
+        let read = self.parts.read(buffer);
+        read.map_err(|error| if error.kind() == io::ErrorKind::WouldBlock { late() } else { error })
     }
-}
-
-/// What minreq and the TLS library say to programmers, as others would say it.
-fn in_words(error: io::Error) -> io::Error {
-    let (kind, words) = match error.kind() {
-        io::ErrorKind::Other => (io::ErrorKind::Other, "its parts are not as HTTP has them"),
-        io::ErrorKind::UnexpectedEof => (io::ErrorKind::UnexpectedEof, "the connection ended in the middle"),
-        _ => return error,
-    };
-    io::Error::new(kind, words)
 }
 
 fn failure(error: &minreq::Error) -> Failure {

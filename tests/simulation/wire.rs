@@ -4,7 +4,7 @@ use super::exchange::{FeeIn, Incoming, Refusal, Reply, dec, envelope, process};
 use super::universe::{SECOND_MS, Universe};
 use super::weather::Fault;
 use rebalancer::clock::stamp;
-use rebalancer::wire::{Answer, Failure, Request, Wire};
+use rebalancer::wire::{Answer, Failure, Request, Stream, Wire};
 use std::io::{self, Cursor, Read};
 
 /// A body that ends in an error.
@@ -33,7 +33,7 @@ fn incoming(request: &Request) -> Incoming {
 }
 
 /// An answer as the client gets it.
-fn answer(reply: &Reply, length: Option<usize>, date_ms: Option<i64>, body: Box<dyn Read>) -> Answer {
+fn answer(reply: &Reply, length: Option<usize>, date_ms: Option<i64>, body: Box<dyn Stream>) -> Answer {
     let mut headers = Vec::new();
     if let Some(length) = length {
         headers.push(("Content-Length".to_string(), length.to_string()));
