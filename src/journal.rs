@@ -11,7 +11,8 @@
 //!
 //! Times are milliseconds of the exchange's clock. A last line without its line end was being written when the power went; its
 //! order was never sent, so it is cut off. Anything else that does not unseal is damage: the journal is refused and left as
-//! it is. When it has grown past [`MOST_BYTES`] and nothing in it is needed, it is replaced by its head and newest lines.
+//! it is. When it has grown past [`MOST_BYTES`] and no order in it is open, it is replaced by its head and newest lines, among them the
+//! fills that balances may still have to show. A record counts as written when the file and its name in the directory are synced.
 
 use crate::amount::{Quantity, Value};
 use crate::disk::Disk;

@@ -329,6 +329,10 @@ impl Auditor {
             let known = self.sent.contains_key(&order.client_oid);
             self.demand(known, || format!("order {} was never sent", order.client_oid));
         }
+        for part in ["test-secret", "test-key"] {
+            let shown = universe.files.borrow().hold(part);
+            self.demand(!shown, || format!("{part} is in a file"));
+        }
         let violations = world.violations.clone();
         self.violations.extend(violations);
     }

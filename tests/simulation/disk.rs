@@ -64,6 +64,12 @@ impl Files {
         self.names.get(path).map_or(&[], |inode| &self.inodes[*inode].cache)
     }
 
+    /// Whether a text is in some file that has a name.
+    pub fn hold(&self, text: &str) -> bool {
+        let holds = |inode: &usize| self.inodes[*inode].cache.windows(text.len()).any(|part| part == text.as_bytes());
+        self.names.values().any(holds)
+    }
+
     /// What would be read after a power cut that loses all that it may lose.
     pub fn certain(&self, path: &Path) -> &[u8] {
         self.synced_names.get(path).map_or(&[], |inode| &self.inodes[*inode].synced)
