@@ -2,13 +2,13 @@
 
 use super::balanced::unbalanced;
 use super::chance::Chance;
-use super::exchange::{Dec, FeeIn, Status, dec};
+use super::exchange::{Dec, FeeIn, Side, Status, dec};
 use super::setup::{HOME, Setup};
 use super::universe::{DAY_MS, HOUR_MS, MINUTE_MS, Stop, Universe};
 use rebalancer::cli::{Args, Command};
 use rebalancer::clock::Clock;
 use rebalancer::command::{self, Context};
-use rebalancer::config::Config;
+use rebalancer::config::{Config, Method};
 use rebalancer::exchange::signer::Credentials;
 use rebalancer::execute::Report;
 use rebalancer::journal::{self, State};
@@ -172,7 +172,8 @@ impl Owner<'_> {
         let universe = self.universe;
         universe.count("cycles");
         universe.trace(if force { "once --force" } else { "once" });
-        let orders = universe.world.borrow().orders.len();
+        let first = universe.world.borrow().orders.len();
+        let changes = universe.auditor.borrow().changes();
         let before = self.books();
         self.lines.borrow_mut().clear();
         universe.cycle_begins();
@@ -184,7 +185,7 @@ impl Owner<'_> {
             Err(panic) => resume_unwind(panic),
         };
         universe.trace(&format!("exit {code:?}"));
-        let orders = universe.world.borrow().orders.len() - orders;
+        let orders = universe.world.borrow().orders.len() - first;
         *universe.counts.borrow_mut().entry("orders").or_default() += orders as u64;
         universe.count(match code {
             None => "exits by a kill",
@@ -206,11 +207,35 @@ impl Owner<'_> {
                 return Err(format!("{lost} were lost, but fees and spread were {}", after.costs - before.costs));
             }
         }
+        if self.changes_since(changes) == 0 && self.config.method != Method::Full {
+            self.no_regret(first)?;
+        }
         // That is said to be the owner's to mend.
         if self.lines.borrow().iter().any(|line| line.contains("but the whole account is worth")) {
             universe.pay_in(dec(&self.config.cash_reserve.to_string()).times(2));
         }
         Ok(Ended { code, orders })
+    }
+
+    fn changes_since(&self, changes: u64) -> u64 {
+        self.universe.auditor.borrow().changes() - changes
+    }
+
+    /// While nothing moved, no coin was sold and bought back, but for what a second pass corrects: a small part of the first.
+    fn no_regret(&self, first: usize) -> Result<(), String> {
+        let world = self.universe.world.borrow();
+        let orders = &world.orders[first..];
+        let value = |side: Side, coin: &str| -> Dec {
+            let filled = orders.iter().filter(|order| order.side == side && order.base == coin);
+            filled.map(|order| order.cumulative_value).sum()
+        };
+        for coin in orders.iter().map(|order| &order.base) {
+            let (sold, bought) = (value(Side::Sell, coin), value(Side::Buy, coin));
+            if sold.min(bought).times(4) > sold.max(bought) {
+                return Err(format!("{coin} was sold for {sold} and bought for {bought} in one cycle"));
+            }
+        }
+        Ok(())
     }
 
     /// What everything is worth and what trading has cost, while no order is open and fees are in coins that have a price.
