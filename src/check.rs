@@ -15,6 +15,9 @@ use crate::store;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+const OPEN_CONFIG: &str = "note: others may write to the config, and so decide what is traded; say: chmod go-w on it";
+const OPEN_STATE: &str = "note: others may write to state_dir, and so to the journal; say: chmod go-w on it";
+
 /// One thing that was looked at.
 struct Finding {
     name: &'static str,
@@ -130,13 +133,9 @@ fn files(context: &Context<'_>, tell: Tell<'_>) {
         Ok(_) => tell("state_dir", 0, format!("{} can be written", context.config.state_dir.display())),
         Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
     }
-    for path in [&context.args.config, &context.config.state_dir] {
+    for (path, message) in [(&context.args.config, OPEN_CONFIG), (&context.config.state_dir, OPEN_STATE)] {
         if fs::metadata(path).is_ok_and(|file| file.mode() & 0o022 != 0) {
-            let message = format!(
-                "note: others may write to {0}, and so decide what is traded; say: chmod go-w {0}",
-                path.display()
-            );
-            tell("files", 0, message);
+            tell("files", 0, message.to_string());
         }
     }
     match journal::peek(disk, &context.journal_path()) {

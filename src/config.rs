@@ -170,15 +170,15 @@ impl Config {
             _ => Error(format!("{name}: cannot read the file: {error}")),
         };
         // The file that is looked at is the one that is read, whatever happens to its name meanwhile.
-        let mut file = disk::open(&path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.mode();
+        let read =
+            disk::open(&path).and_then(|mut file| Ok((file.metadata()?.mode(), text::of(&mut file, MOST_BYTES)?)));
+        let (mode, text) = read.map_err(unreadable)?;
         if mode & 0o077 != 0 {
             return Err(Error(format!(
                 "{name}: group or others may read it (mode {:o}); say: chmod 600 {name}",
                 mode & 0o777
             )));
         }
-        let text = text::of(&mut file, MOST_BYTES).map_err(unreadable)?;
         let (mut key, mut secret) = (None, None);
         // The grammar's own words name what seems to be a key, and a secret in the wrong place seems to be one.
         let reader =

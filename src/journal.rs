@@ -192,7 +192,7 @@ fn damaged(path: &Path, line: usize) -> Error {
     Error::new(
         "trust",
         path,
-        format!(
+        &format!(
             "line {line} is damaged, so an order may be missing from it. Nothing was changed and nothing was sent. Look at \
              your open orders at the exchange, then move this file away and start again"
         ),
@@ -214,7 +214,7 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match disk.read(path, MOST_READ_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new("read", path, error)),
+        Err(error) => Err(Error::new("read", path, &error)),
     }
 }
 
@@ -271,7 +271,7 @@ impl<'a> Journal<'a> {
     /// When it may not be on the disk: then the order must not be sent.
     pub fn intend(&mut self, intent: &Intent) -> Result<(), Error> {
         if !self.name_synced {
-            self.disk.sync_directory(&self.path).map_err(|error| Error::new("sync", &self.path, error))?;
+            self.disk.sync_directory(&self.path).map_err(|error| Error::new("sync", &self.path, &error))?;
             self.name_synced = true;
         }
         let order = &intent.order;
@@ -324,18 +324,18 @@ impl<'a> Journal<'a> {
         if let Err(error) = written {
             // Half a line must not stay before the next one.
             self.cut_back()?;
-            return Err(Error::new("write", &self.path, error));
+            return Err(Error::new("write", &self.path, &error));
         }
         self.length += u64::try_from(line.len()).unwrap_or(0);
         match self.state.apply(text, false) {
             Some(()) => Ok(()),
-            None => Err(Error::new("use", &self.path, "it does not accept a record of this program")),
+            None => Err(Error::new("use", &self.path, &"it does not accept a record of this program")),
         }
     }
 
     fn cut_back(&self) -> Result<(), Error> {
         let cut = self.disk.cut(&self.path, self.length).and_then(|()| self.disk.sync(&self.path));
-        cut.map_err(|error| Error::new("repair", &self.path, error))
+        cut.map_err(|error| Error::new("repair", &self.path, &error))
     }
 }
 
@@ -376,7 +376,6 @@ fn shorten(disk: &dyn Disk, path: &Path, bytes: &[u8], state: &State, lines: usi
 /// Eight hex digits that tell this journal's orders from those of any other.
 fn salt(disk: &dyn Disk, path: &Path) -> Result<String, Error> {
     let mut bytes = [0_u8; 4];
-    disk.random(&mut bytes)
-        .map_err(|error| Error::new("create", path, format!("there is no random number: {error}")))?;
+    disk.random(&mut bytes).map_err(|error| Error::new("find a random number for", path, &error))?;
     Ok(base16ct::lower::encode_string(&bytes))
 }

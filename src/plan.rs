@@ -123,6 +123,8 @@ struct Draft<'a> {
     fired: bool,
     /// Which coins are, but no order can bring them back now.
     blocked: Vec<bool>,
+    /// What coins are worth above their restore points that are too small to be sold at all.
+    stuck: Value,
 }
 
 /// Plans one rebalance. `None` when an amount is too large to count.
@@ -182,6 +184,7 @@ impl<'a> Draft<'a> {
             coins_fired: false,
             fired: false,
             blocked: Vec::new(),
+            stuck: Value::ZERO,
         })
     }
 
@@ -214,6 +217,9 @@ impl<'a> Draft<'a> {
                     self.skip(&holding.coin, reason);
                 }
                 self.blocked.push(coarse);
+                if !self.sells_whole(holding, min) {
+                    self.stuck += above;
+                }
                 continue;
             } else if !holding.market.tradable {
                 Some(format!("out of its band, but {} takes no orders now", holding.market.symbol))
@@ -245,7 +251,7 @@ impl<'a> Draft<'a> {
 
     /// Whether `full` sells everything. Not to spend idle cash; not for less than its fees; not with a coin that is too large to be sold
     /// as a whole; and not when something stays out of its band whatever is done, because then everything would be sold and bought
-    /// back in every cycle: a coin that cannot be traded, or cash beyond its target that is locked.
+    /// back in every cycle: a coin that cannot be traded, crumbs of coins, or cash beyond its target that is locked.
     fn sells_all(&self) -> bool {
         let too_large = |holding: &Holding| {
             self.sells_whole(holding, holding.minimum(self.rules.bounds))
@@ -253,14 +259,17 @@ impl<'a> Draft<'a> {
         };
         let needs = self.coins_fired || self.cash.value < self.cash.target;
         let locked = self.cash.value - self.portfolio.cash.spendable;
-        let stuck = locked >= self.cash.target + self.rules.bounds.min && locked > self.cash.target;
+        let stuck = self.stuck + locked.minus_or_zero(self.cash.target);
         let mut off = (self.cash.value - self.cash.target).distance();
         for standing in &self.standings {
             off += (standing.value - standing.target).distance();
         }
         let fees = self.portfolio.total.percent(self.rules.fee).unwrap_or_default();
         let little = !self.rules.force && off < fees + fees;
-        let hindered = little || stuck || self.blocked.contains(&true) || self.portfolio.holdings.iter().any(too_large);
+        let hindered = little
+            || stuck > Value::ZERO && stuck >= self.rules.bounds.min
+            || self.blocked.contains(&true)
+            || self.portfolio.holdings.iter().any(too_large);
         !self.rules.resume && needs && !hindered
     }
 

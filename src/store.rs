@@ -18,7 +18,7 @@ pub struct Error {
 
 impl Error {
     /// An error from its parts: `cannot OPERATION PATH: REASON`.
-    pub fn new(operation: &str, path: &Path, reason: impl fmt::Display) -> Error {
+    pub fn new(operation: &str, path: &Path, reason: &dyn fmt::Display) -> Error {
         Error { message: format!("cannot {operation} {}: {reason}", path.display()) }
     }
 }
@@ -60,7 +60,7 @@ pub fn replace(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), Error> {
         disk.rename(&beside, path)?;
         disk.sync_directory(path)
     };
-    write().map_err(|error| Error::new("write", path, error))
+    write().map_err(|error| Error::new("write", path, &error))
 }
 
 /// Takes a lock that ends with this process, however it ends.
@@ -69,11 +69,11 @@ pub fn replace(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), Error> {
 /// When another process holds it, or the file cannot be made.
 pub fn lock(path: &Path, what: &str) -> Result<File, Error> {
     let open = private().create(true).write(true).truncate(false).open(path);
-    let file = open.map_err(|error| Error::new("open", path, error))?;
+    let file = open.map_err(|error| Error::new("open", path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error { message: what.to_string() }),
-        Err(TryLockError::Error(error)) => Err(Error::new("lock", path, error)),
+        Err(TryLockError::Error(error)) => Err(Error::new("lock", path, &error)),
     }
 }
 

@@ -157,7 +157,7 @@ fn failure(error: &minreq::Error) -> Failure {
         ),
         minreq::Error::AddressNotFound => (true, "the server has no address (is the network up?)".to_string()),
         // Its words for these are for programmers.
-        _ => (false, "the head of the answer is longer than any should be, or not as HTTP has it".to_string()),
+        _ => (false, "the head of the answer is too long, or not as HTTP has it".to_string()),
     };
     Failure { not_sent, message }
 }

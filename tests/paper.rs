@@ -610,3 +610,23 @@ fn a_cycle_killed_at_any_moment_and_run_again_loses_nothing_and_ends_balanced() 
         }
     });
 }
+
+#[test]
+fn texts_that_look_like_the_account_s_own_form_stay_as_they_are() {
+    let dir = Dir::with(r#"{"BTC": 50, "ETH": 50}"#);
+    let odd = r#"p},{"a":"b"}, q"#.replace('"', "\\\"");
+    dir.write(
+        "paper.json",
+        format!(
+            r#"{{"balances": {{"BTC": "0.1", "USDT": "1000"}}, "prices": {{"BTC": "60000", "ETH": "2000"}}, "orders":
+            [{{"client_oid": "{odd}", "order_id": "{odd}", "filled_quantity": "1", "filled_value": "2"}}]}}"#
+        ),
+    );
+    assert!(!run(&dir, &["once", "--paper", "--json"]).good().json()["orders"].as_array().unwrap().is_empty());
+    let first = Account::read(&dir).orders[0].clone();
+    assert_eq!(
+        (&first["client_oid"], &first["order_id"]),
+        (&r#"p},{"a":"b"}, q"#.into(), &r#"p},{"a":"b"}, q"#.into())
+    );
+    run(&dir, &["once", "--paper"]).good();
+}

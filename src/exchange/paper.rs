@@ -17,7 +17,7 @@
 use crate::amount::{Percent, Price, Quantity, Value};
 use crate::config::Config;
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
-use crate::json::{self, Error as JsonError, Next, Object, Reader};
+use crate::json::{Error as JsonError, Next, Object, Reader};
 use crate::machine::Machine;
 use crate::market::{Coin, Market, Order, Quote, Size};
 use crate::named::Named;
@@ -416,34 +416,36 @@ fn read_order(reader: &mut Reader<'_>) -> Result<(String, OrderState), JsonError
 
 fn write(account: &Account) -> String {
     let balances = account.balances.iter().fold(Object::new(), |all, (coin, total)| all.text(coin, &total.to_string()));
+    // A line a member, and a line a price or an order: an owner edits this.
+    let lines = |parts: Vec<String>| parts.join(",\n    ");
     let prices = match &account.prices {
         None => "\"live\"".to_string(),
         Some(prices) => {
-            let lines = prices.iter().map(|(coin, priced)| {
+            let line = |(coin, priced): &(Coin, Priced)| {
                 let price = Object::new()
                     .text("bid", &priced.quote.bid.to_string())
                     .text("ask", &priced.quote.ask.to_string())
                     .text("tick", &priced.tick.to_string());
-                (coin, price.end())
-            });
-            lines.fold(Object::new(), |all, (coin, price)| all.raw(coin, &price)).end()
+                let member = Object::new().raw(coin, &price.end()).end();
+                // Without its brackets.
+                member.get(1..member.len() - 1).unwrap_or_default().to_string()
+            };
+            format!("{{{}}}", lines(prices.iter().map(line).collect()))
         }
     };
-    let orders = json::list(account.orders.iter().map(|(client_id, state)| {
+    let line = |(client_id, state): &(String, OrderState)| {
         Object::new()
             .text("client_oid", client_id)
             .text("order_id", &state.order_id)
             .text("filled_quantity", &state.filled_quantity.to_string())
             .text("filled_value", &state.filled_value.to_string())
             .end()
-    }));
-    // A line a member, and a line a price or an order: an owner edits this.
-    let spaced = |text: String| text.replace("},", "},\n    ");
+    };
+    let orders = lines(account.orders.iter().map(line).collect());
     format!(
-        "{{\n  \"balances\": {},\n  \"prices\": {},\n  \"fee\": \"{}\",\n  \"orders\": {}\n}}\n",
+        "{{\n  \"balances\": {},\n  \"prices\": {},\n  \"fee\": \"{}\",\n  \"orders\": [{orders}]\n}}\n",
         balances.end(),
-        spaced(prices),
-        account.fee,
-        spaced(orders)
+        prices,
+        account.fee
     )
 }
