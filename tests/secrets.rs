@@ -173,7 +173,8 @@ fn an_exchange_that_repeats_the_request_in_its_answers_does_not_make_it_known() 
     let server = Server::talking(move |link, _| {
         let Some((method, request)) = link.request() else { return };
         let answer = String::from_utf8(forward(port, &request)).unwrap();
-        let said = String::from_utf8_lossy(&request).into_owned();
+        // The key first: of a name that an exchange tells, only the beginning is shown.
+        let said = format!("{KEY} {}", String::from_utf8_lossy(&request));
         let mut json: Json = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
         let result = &mut json["result"];
         match method.as_str() {
