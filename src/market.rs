@@ -124,13 +124,14 @@ impl Market {
         }
     }
 
-    /// Orders that sell `quantity` (rounded down to the tick) at about `price`. Larger orders than the maximum are split
-    /// into pieces that differ by a tick at most. Empty when not even one order is possible.
-    pub fn sell(&self, quantity: Quantity, price: Price, bounds: Bounds) -> Vec<Order> {
-        let tick = self.quantity_tick;
-        let least = price.quantity_for(self.minimum(price, bounds)).map(|least| {
+    /// Orders that sell `quantity` (rounded down to the tick), valued at the middle price. Larger orders than the maximum are split
+    /// into pieces that differ by a tick at most; none is below the minimum at the bid, where the exchange counts it. Empty when not
+    /// even one order is possible.
+    pub fn sell(&self, quantity: Quantity, quote: Quote, bounds: Bounds) -> Vec<Order> {
+        let (tick, price, min) = (self.quantity_tick, quote.middle(), self.minimum(quote.bid, bounds));
+        let least = quote.bid.quantity_for(min).map(|least| {
             // The division rounds down, and a quantity just below the minimum's is below the minimum.
-            let enough = price.value_of(least).is_some_and(|value| value >= self.minimum(price, bounds));
+            let enough = quote.bid.value_of(least).is_some_and(|value| value >= min);
             least.ticks(tick) + u128::from(!(enough && least.floor_to_tick(tick) == least))
         });
         let most = match self.maximum(bounds) {

@@ -278,15 +278,11 @@ impl<'a> Draft<'a> {
         holding.market.tradable && holding.worth_on_tick(holding.free_value) >= min
     }
 
-    fn is_blocked(&self, at: usize) -> bool {
-        self.blocked.get(at).is_some_and(|blocked| *blocked)
-    }
-
     /// Whether an amount makes orders at all: within the limits, and not in too many pieces.
     fn possible(&self, holding: &Holding, amount: Value, selling: bool) -> bool {
         let (market, bounds) = (&holding.market, self.rules.bounds);
         let orders = match selling {
-            true => market.sell(market.quantity_worth(amount, holding.price), holding.price, bounds),
+            true => market.sell(market.quantity_worth(amount, holding.price), holding.quote, bounds),
             false => market.buy(amount, holding.quote.ask, bounds),
         };
         !orders.is_empty()
@@ -373,7 +369,7 @@ impl<'a> Draft<'a> {
             let min = if trades { Value::ZERO } else { holding.minimum(self.rules.bounds) };
             let room = whole.minus_or_zero(taken);
             let worth = if selling && !trades { holding.worth_on_tick(room) } else { room };
-            if holding.market.tradable && !self.is_blocked(at) && room > Value::ZERO && worth >= min {
+            if holding.market.tradable && worth >= min && self.possible(holding, room, selling) {
                 candidates.push(Candidate { at, room, min, trades });
             }
         }
@@ -388,9 +384,8 @@ impl<'a> Draft<'a> {
             let sell = standing.value.minus_or_zero(standing.target).min(holding.free_value);
             let worth = holding.worth_on_tick(sell);
             let buy = standing.target.minus_or_zero(standing.value);
-            let able = holding.market.tradable && !self.is_blocked(at);
             let fits = |amount: Value, worth: Value| {
-                if able && worth >= min { amount } else { Value::ZERO }
+                if holding.market.tradable && worth >= min { amount } else { Value::ZERO }
             };
             if let (Some(sells), Some(buys)) = (self.sells.get_mut(at), self.buys.get_mut(at)) {
                 (*sells, *buys) = (fits(sell, worth), fits(buy, buy));
@@ -420,7 +415,7 @@ impl<'a> Draft<'a> {
             let all = *sell >= holding.free_value;
             let worth = holding.market.quantity_worth(*sell, holding.price);
             let quantity = if all { holding.free } else { worth.min(holding.free) };
-            let pieces = holding.market.sell(quantity, holding.price, self.rules.bounds);
+            let pieces = holding.market.sell(quantity, holding.quote, self.rules.bounds);
             if pieces.is_empty() {
                 let reason = no_size(holding, *sell, self.rules);
                 self.skipped.push(Skip { coin: holding.coin.clone(), reason });

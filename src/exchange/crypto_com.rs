@@ -28,8 +28,6 @@ const NONCE_WINDOW_MS: Millis = 60_000;
 const NONCE_AGE_MS: Millis = 25_000;
 /// Our clock and the exchange's `Date` header, which counts seconds, agree when they differ by no more than this.
 const AGREE_MS: Millis = 2000;
-/// The only request that trades.
-const CREATE_ORDER: &str = "private/create-order";
 /// The year 10000: a ticker that is later is no ticker, and its time could not be counted on from.
 const END_OF_TIME_MS: Millis = 253_402_300_800_000;
 /// Taker fee of the venue's default tier (50 basis points recorded in 2026; accounts may have less).
@@ -150,9 +148,7 @@ impl<'a> CryptoCom<'a> {
         let broken = |error| Error::new(Kind::Unknown, format!("{method}: the answer broke off: {error}"));
         // Its parts are shown and kept, and an exchange may repeat the request in any of them.
         let text = credentials.redact(&reply.body.text().map_err(broken)?);
-        // A question is asked again when its answer makes no sense; an order must not be taken for refused by another one's answer.
-        let asked = (method == CREATE_ORDER).then_some(self.last_nonce);
-        let outcome = judge(method, status, &text, asked);
+        let outcome = judge(method, status, &text, Some(self.last_nonce));
         if outcome.as_ref().is_err_and(|error| error.kind == Kind::Clock) {
             // Nonces may have to go back now: all earlier ones were refused or are in the past.
             (self.anchor, self.last_nonce) = (date, 0);
@@ -419,7 +415,7 @@ impl Exchange for CryptoCom<'_> {
             ("type", "MARKET"),
         ];
         // Sent once, whatever is answered: sending again is for the caller, who has it in the journal. The nonce is what expires.
-        self.signed(CREATE_ORDER, &params, expires - NONCE_WINDOW_MS).map(|_| ())
+        self.signed("private/create-order", &params, expires - NONCE_WINDOW_MS).map(|_| ())
     }
 
     fn order(&mut self, client_id: &str) -> Result<Option<OrderState>, Error> {

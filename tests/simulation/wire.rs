@@ -166,7 +166,7 @@ impl Universe {
         let told = reordered.as_ref().unwrap_or(&reply);
         if whole && genuine {
             self.auditor.borrow_mut().told(&self.world.borrow(), incoming, told, reordered.is_none());
-        } else if matches!(fault, Some(Fault::TooMany | Fault::Nonce | Fault::Key)) {
+        } else if reply.status == 429 || matches!(fault, Some(Fault::Nonce | Fault::Key)) {
             self.auditor.borrow_mut().not_taken(incoming);
         }
         Ok(self.deliver(told, fault))
