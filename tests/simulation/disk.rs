@@ -94,7 +94,11 @@ impl Files {
 
 fn survivor(inode: &Inode, chance: &Chance) -> Vec<u8> {
     let Inode { cache, synced } = inode;
-    let kept = if cache.starts_with(synced) { synced.len() } else { 0 };
+    // What was added to, or cut, keeps what both have; what was written anew keeps nothing.
+    let kept = match cache.starts_with(synced) || synced.starts_with(cache) {
+        true => cache.len().min(synced.len()),
+        false => 0,
+    };
     let prefix = kept + chance.below((cache.len() - kept) as u64 + 1) as usize;
     match chance.below(4) {
         0 => synced.clone(),
