@@ -227,6 +227,10 @@ impl Auditor {
 
     /// An answer of the exchange reaches the program whole.
     pub fn told(&mut self, world: &World, incoming: &Incoming, reply: &Reply, fresh: bool) {
+        if !fresh {
+            // To the program the world goes back and forth.
+            self.changed();
+        }
         let at = fresh.then_some(self.changes);
         let method = incoming.path.trim_start_matches("/exchange/v1/");
         let json: Json = serde_json::from_str(&reply.body).unwrap_or_default();

@@ -67,6 +67,11 @@ pub fn unbalanced(world: &World, config: &Config) -> Option<String> {
     let cash_target =
         cash_target.map_or(Dec::ZERO, |(_, percent)| total.mul_floor(exact(percent)).mul_floor(hundredth));
     let pays = free_cash.min(cash - cash_target);
+    // While cash is locked that the reserve needs, no coin is sold to pay for another.
+    let locked = free_cash < cash.min(Dec::ZERO);
+    if locked {
+        return None;
+    }
     places.iter().find_map(|place| place.complaint(&places, config, total, pays))
 }
 
