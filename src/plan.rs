@@ -223,7 +223,7 @@ impl<'a> Draft<'a> {
                 continue;
             } else if !holding.market.tradable {
                 Some(format!("out of its band, but {} takes no orders now", holding.market.symbol))
-            } else if amount < min {
+            } else if amount < min || above > Value::ZERO && !self.sells_whole(holding, min) {
                 Some(format!("out of its band, but only {} of {} is free to sell", holding.free, holding.total))
             } else if !self.possible(holding, amount, above > Value::ZERO) {
                 Some(no_size(holding, amount, self.rules))
