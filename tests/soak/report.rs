@@ -64,7 +64,7 @@ impl Run {
         for station in &self.stations {
             let (cycles, [_, filled, _]) = (station.records.cycles, orders(station));
             // A cycle of many orders takes half a minute or more, and many are killed before they end: then the orders tell.
-            let busy = cycles >= (minutes / 3).max(3) || filled as u64 >= minutes * 10;
+            let busy = cycles >= (minutes / 3).max(3) || filled >= minutes * 10;
             if !busy || filled == 0 {
                 let name = station.number;
                 wrong.push(format!(
