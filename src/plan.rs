@@ -121,8 +121,8 @@ struct Draft<'a> {
     coins_fired: bool,
     /// Whether a coin or the cash is.
     fired: bool,
-    /// Which coins are, but no order can bring them back now.
-    blocked: Vec<bool>,
+    /// Whether a coin is that no order can bring back now.
+    blocked: bool,
     /// What coins are worth above their restore points that are too small to be sold at all.
     stuck: Value,
 }
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
             skipped: Vec::new(),
             coins_fired: false,
             fired: false,
-            blocked: Vec::new(),
+            blocked: false,
             stuck: Value::ZERO,
         })
     }
@@ -196,10 +196,7 @@ impl<'a> Draft<'a> {
     fn fire(&mut self) {
         let portfolio = self.portfolio;
         for (at, holding) in portfolio.holdings.iter().enumerate() {
-            let Some(standing) = self.standings.get(at).filter(|standing| standing.out) else {
-                self.blocked.push(false);
-                continue;
-            };
+            let Some(standing) = self.standings.get(at).filter(|standing| standing.out) else { continue };
             let (above, below) = (standing.above(), standing.below());
             let min = holding.minimum(self.rules.bounds);
             // What a sell is worth on the tick decides whether it is worth an order.
@@ -216,7 +213,7 @@ impl<'a> Draft<'a> {
                 if !self.rules.force {
                     self.skip(&holding.coin, reason);
                 }
-                self.blocked.push(coarse);
+                self.blocked |= coarse;
                 if !self.sells_whole(holding, min) {
                     self.stuck += above;
                 }
@@ -231,8 +228,8 @@ impl<'a> Draft<'a> {
                 None
             };
             self.fired = true;
-            self.blocked.push(obstacle.is_some());
             if let Some(reason) = obstacle {
+                self.blocked = true;
                 self.skip(&holding.coin, reason);
                 continue;
             }
@@ -268,7 +265,7 @@ impl<'a> Draft<'a> {
         let little = !self.rules.force && off < fees + fees;
         let hindered = little
             || stuck > Value::ZERO && stuck >= self.rules.bounds.min
-            || self.blocked.contains(&true)
+            || self.blocked
             || self.portfolio.holdings.iter().any(too_large);
         !self.rules.resume && needs && !hindered
     }
@@ -369,7 +366,8 @@ impl<'a> Draft<'a> {
             let min = if trades { Value::ZERO } else { holding.minimum(self.rules.bounds) };
             let room = whole.minus_or_zero(taken);
             let worth = if selling && !trades { holding.worth_on_tick(room) } else { room };
-            if holding.market.tradable && worth >= min && self.possible(holding, room, selling) {
+            let possible = room > Value::ZERO && self.possible(holding, whole, selling);
+            if holding.market.tradable && possible && worth >= min {
                 candidates.push(Candidate { at, room, min, trades });
             }
         }
