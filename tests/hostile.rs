@@ -11,7 +11,7 @@ mod exchange;
 mod hostile;
 
 use common::{Dir, Run, command, finish};
-use exchange::{Act, Exchange, Fault, World};
+use exchange::{Act, Exchange, Fault, two_coins};
 use hostile::{Say, Seen, Server, forward, ok};
 use rebalancer::wire::{Internet, Request, Wire};
 use std::time::Instant;
@@ -337,7 +337,7 @@ fn a_certificate_that_no_browser_would_take_gets_no_request() {
             for args in [&["once"][..], &["check"], &["plan"]] {
                 let identity = exchange::Identity { chain: identity.chain.clone(), key: identity.key.clone_key() };
                 scope.spawn(move || {
-                    let exchange = Exchange::start_tls_with(world(), identity);
+                    let exchange = Exchange::start_tls_with(two_coins(), identity);
                     let (_, run) = run(&exchange.url(), args);
                     told(what, &run, &["the server's certificate is not accepted"]);
                     let world = exchange.world();
@@ -378,17 +378,6 @@ fn a_redirect_never_takes_a_request_elsewhere() {
     assert_eq!(elsewhere.seen().connections, 0);
 }
 
-fn world() -> World {
-    let mut world = World::new();
-    world.list("BTC_USDT", "0.00001", "0.01", "59990", "60010");
-    world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
-    world.list("USDT_USD", "0.1", "0.00001", "0.99912", "0.99916");
-    world.hold("BTC", "0.1");
-    world.hold("ETH", "1.5");
-    world.hold("USDT", "1000");
-    world
-}
-
 /// An exchange behind a server that passes everything on, but answers the first `method` with something else once the exchange
 /// has done what it asks.
 fn between(exchange: &Exchange, method: &'static str, say: Say) -> Server {
@@ -426,7 +415,7 @@ fn an_order_whose_answer_is_nonsense_is_asked_for_and_never_sent_twice() {
     std::thread::scope(|scope| {
         for (what, say) in answers {
             scope.spawn(move || {
-                let exchange = Exchange::start(world());
+                let exchange = Exchange::start(two_coins());
                 let server = between(&exchange, CREATE, say);
                 let (dir, mut run) = run(&server.url("http"), &["once"]);
                 if run.code != Some(0) {
@@ -445,7 +434,7 @@ fn an_order_whose_answer_is_nonsense_is_asked_for_and_never_sent_twice() {
 
 /// A server that answers just before it would be given up.
 fn slow(faults: Vec<Fault>) {
-    let mut balanced = world();
+    let mut balanced = two_coins();
     balanced.hold("ETH", "3");
     balanced.hold("USDT", "0");
     balanced.faults = faults;

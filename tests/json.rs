@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
 #![allow(missing_docs)]
 
+#[path = "untrusted/walk.rs"]
+mod walk;
+
 use proptest::prelude::*;
 use rebalancer::json::{Error, Next, Reader, RowsError, rows, validate};
 use serde_json::Value;
@@ -48,36 +51,6 @@ fn watched(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// The whole document as serde_json would have it, read by our reader.
-fn read(text: &str) -> Result<Value, Error> {
-    let mut reader = Reader::new(text)?;
-    value(&mut reader)
-}
-
-fn value(reader: &mut Reader<'_>) -> Result<Value, Error> {
-    Ok(match reader.next() {
-        Next::Object => {
-            let mut members = serde_json::Map::new();
-            reader.object(&mut |reader, key| {
-                members.insert(key.to_string(), value(reader)?);
-                Ok(())
-            })?;
-            Value::Object(members)
-        }
-        Next::Array => {
-            let mut elements = Vec::new();
-            reader.array(&mut |reader| {
-                elements.push(value(reader)?);
-                Ok(())
-            })?;
-            Value::Array(elements)
-        }
-        Next::Text => Value::String(reader.text()?),
-        Next::Number => serde_json::from_str(&reader.number()?).unwrap_or(Value::Null),
-        Next::Word => reader.truth()?.map_or(Value::Null, Value::Bool),
-    })
-}
-
 /// What serde_json reads; nothing where only the size of an exponent keeps it from reading.
 fn reference(text: &str) -> Option<Result<Value, String>> {
     let read = serde_json::from_str(text).map_err(|error| error.to_string());
@@ -89,7 +62,7 @@ fn agrees(text: &str) -> bool {
     let accepted = validate(text).is_ok();
     let skipped = Reader::new(text).and_then(|mut reader| reader.skip());
     assert_eq!(accepted, skipped.is_ok(), "{text:?}");
-    match (read(text), reference(text)) {
+    match (walk::walk(text), reference(text)) {
         (Ok(ours), Some(theirs)) => assert_eq!(Ok(ours), theirs, "{text:?}"),
         (Ok(_), None) => {}
         (Err(_), _) => assert!(!accepted, "validated and then not read: {text:?}"),

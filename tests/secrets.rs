@@ -11,7 +11,7 @@ mod exchange;
 mod hostile;
 
 use common::{Dir, Killed, Run, command, finish, until};
-use exchange::{Act, Exchange, Fault, World};
+use exchange::{Act, Exchange, Fault, World, two_coins};
 use hostile::{Server, forward, ok};
 use serde_json::{Value as Json, json};
 use std::fs;
@@ -29,13 +29,7 @@ fn key_file() -> String {
 }
 
 fn world() -> World {
-    let mut world = World::new();
-    world.list("BTC_USDT", "0.00001", "0.01", "59990", "60010");
-    world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
-    world.list("USDT_USD", "0.1", "0.00001", "0.99912", "0.99916");
-    world.hold("BTC", "0.1");
-    world.hold("ETH", "1.5");
-    world.hold("USDT", "1000");
+    let mut world = two_coins();
     (world.key, world.secret) = (KEY.into(), SECRET.into());
     world
 }

@@ -41,7 +41,7 @@ pub use http::{Incoming, Reply};
 pub use orders::{Order, Params, Side, Status};
 pub use tls::{Authority, Identity, self_signed, server as tls_server};
 pub use venue::{Refusal, envelope, param_string, process, sign};
-pub use world::{Balance, FeeIn, Market, Request, Witness, World};
+pub use world::{Balance, FeeIn, Market, Request, Witness, World, two_coins};
 
 /// A running exchange. Dropping it stops it.
 pub struct Exchange {

@@ -348,3 +348,15 @@ impl World {
         self.balances.clone()
     }
 }
+
+/// BTC and ETH against USDT at round prices, 60 : 30 : 10.
+pub fn two_coins() -> World {
+    let mut world = World::new();
+    world.list("BTC_USDT", "0.00001", "0.01", "59990", "60010");
+    world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
+    world.list("USDT_USD", "0.1", "0.00001", "0.99912", "0.99916");
+    world.hold("BTC", "0.1");
+    world.hold("ETH", "1.5");
+    world.hold("USDT", "1000");
+    world
+}

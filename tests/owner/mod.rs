@@ -5,7 +5,8 @@
 #[path = "../program/mod.rs"]
 mod program;
 
-use crate::exchange::{Dec, Exchange, World};
+pub use crate::exchange::two_coins;
+use crate::exchange::{Dec, Exchange};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -159,18 +160,6 @@ pub fn assert_weights(exchange: &Exchange, targets: &[(&str, &str)], points: &st
         let off = if weight > target { weight - target } else { target - weight };
         assert!(off <= bound, "{what}: {coin} is at {weight}, not {target}");
     }
-}
-
-/// BTC and ETH against USDT at round prices, 60 : 30 : 10.
-pub fn two_coins() -> World {
-    let mut world = World::new();
-    world.list("BTC_USDT", "0.00001", "0.01", "59990", "60010");
-    world.list("ETH_USDT", "0.0001", "0.01", "1999", "2001");
-    world.list("USDT_USD", "0.1", "0.00001", "0.99912", "0.99916");
-    world.hold("BTC", "0.1");
-    world.hold("ETH", "1.5");
-    world.hold("USDT", "1000");
-    world
 }
 
 /// The tutorial's portfolio on the loopback exchange.

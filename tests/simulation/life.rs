@@ -16,7 +16,7 @@ use rebalancer::log::Log;
 use rebalancer::machine::Machine;
 use rebalancer::rhythm::{Next, Rhythm};
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -50,7 +50,6 @@ struct Owner<'a> {
     universe: &'a Universe,
     config: &'a Config,
     lines: RefCell<Vec<String>>,
-    quiet: Cell<u32>,
 }
 
 /// Lives one life; with `tracing` everything that happens is printed.
@@ -61,7 +60,7 @@ pub fn live(seed: u64, tracing: bool) -> Life {
     let text = setup.config_text.clone();
     let universe = Universe::new(chance, setup, tracing);
     universe.trace(&text);
-    let owner = Owner { universe: &universe, config: &config, lines: RefCell::default(), quiet: Cell::new(0) };
+    let owner = Owner { universe: &universe, config: &config, lines: RefCell::default() };
     let lived = catch_unwind(AssertUnwindSafe(|| owner.live(universe.time() + weeks * 7 * DAY_MS)));
     let failure = match lived {
         Ok(outcome) => outcome.err(),
@@ -87,18 +86,16 @@ impl Owner<'_> {
         universe.clear();
         // What is known of the markets is at most a day old.
         universe.advance(25 * HOUR_MS);
-        self.quiet.set(0);
-        let cycles = Cell::new(0);
-        while self.quiet.get() < 2 {
-            cycles.set(cycles.get() + 1);
-            if cycles.get() > CALM_CYCLES {
+        let (mut cycles, mut quiet) = (0, 0);
+        while quiet < 2 {
+            cycles += 1;
+            if cycles > CALM_CYCLES {
                 return Err(format!("not quiet after {CALM_CYCLES} cycles in fair weather"));
             }
             // As the daemon would, at the latest: everything that was under way has ended by then.
             universe.advance(HOUR_MS);
             let ended = self.cycle(false)?;
-            let quiet = ended.code == Some(0) && ended.orders == 0;
-            self.quiet.set(if quiet { self.quiet.get() + 1 } else { 0 });
+            quiet = if ended.code == Some(0) && ended.orders == 0 { quiet + 1 } else { 0 };
         }
         let world = universe.world.borrow();
         let mut auditor = universe.auditor.borrow_mut();

@@ -7,6 +7,7 @@ pub mod files;
 pub mod oracle;
 pub mod seeds;
 pub mod shapes;
+pub mod walk;
 
 use rebalancer::clock::Clock;
 use rebalancer::disk::Disk;
