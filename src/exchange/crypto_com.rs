@@ -197,7 +197,8 @@ impl<'a> CryptoCom<'a> {
             RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
         })?;
-        judge(path, reply.status, &rest, None)?;
+        // Before its message is cut to a line: half a key would not be found any more.
+        judge(path, reply.status, &self.redacted(&rest), None)?;
         let mut there = false;
         let read = on_result(&rest, &mut |reader| {
             reader.object(&mut |reader, key| {
