@@ -15,13 +15,15 @@ COMMANDS
   once      one cycle now: read, plan, trade what is out of tolerance, verify
   plan      show the orders that a cycle would place; place none
   status    holdings, weights and drift; last and next run
+  universe  the list of coins that the portfolio follows; who enters and leaves
   check     test config, key, clock, connection and pairs; say what to fix
 
 OPTIONS
   -c, --config FILE   config file (default: config.json in this directory)
       --paper         trade on the built-in paper account: no key, no risk
       --force         with once and plan: rebalance even inside tolerance
-      --json          with plan, status, once, check: one JSON object
+      --accept        with universe: take it although it replaces most coins
+      --json          with plan, status, once, universe, check: one JSON object
   -v, --verbose       log every request (never a secret)
   -h, --help          this text
   -V, --version       name and version
@@ -39,8 +41,9 @@ START
   6. Let it run:             nohup rebalancer &
 
 CONFIG
-  The full form has these keys; all but \"allocation\" may be left out:
+  The full form has these keys; \"allocation\" or \"universe\" must be there:
     allocation          coin and percent; the sum must be 100
+    universe            a list of coins to follow: see the README
     exchange            \"crypto.com\" (default) or \"paper\"
     quote               what coins are traded against; \"USDT\" by default
     tolerance           percentage points off target that are fine: 5
@@ -60,6 +63,7 @@ CONFIG
 ENVIRONMENT
   REBALANCER_API_KEY, REBALANCER_API_SECRET   the key
   REBALANCER_CREDENTIALS                      a file with the key instead
+  REBALANCER_COINGECKO_KEY                    a demo key for the list, if any
 
 EXIT CODES
   0  balanced, rebalanced or printed
@@ -79,6 +83,8 @@ pub enum Command {
     Plan,
     /// Show holdings.
     Status,
+    /// Show the list.
+    Universe,
     /// The doctor.
     Check,
     /// Print [`HELP`].
@@ -97,6 +103,8 @@ pub struct Args {
     pub paper: bool,
     /// `--force`
     pub force: bool,
+    /// `--accept`
+    pub accept: bool,
     /// `--json`
     pub json: bool,
     /// `--verbose`
@@ -114,6 +122,7 @@ impl Args {
         let version = args.contains(["-V", "--version"]);
         let config = args.opt_value_from_os_str(["-c", "--config"], config_file).map_err(|error| error.to_string())?;
         let (paper, force) = (args.contains("--paper"), args.contains("--force"));
+        let accept = args.contains("--accept");
         let (json, verbose) = (args.contains("--json"), args.contains(["-v", "--verbose"]));
         let mut rest = args.finish();
         let typed = if rest.is_empty() { OsString::from("run") } else { rest.remove(0) };
@@ -122,6 +131,7 @@ impl Args {
             Some("once") => Command::Once,
             Some("plan") => Command::Plan,
             Some("status") => Command::Status,
+            Some("universe") => Command::Universe,
             Some("check") => Command::Check,
             _ => return Err(unknown(&typed)),
         };
@@ -139,14 +149,18 @@ impl Args {
         if force && !matches!(command, Command::Once | Command::Plan | Command::Help | Command::Version) {
             return Err("--force goes with once and plan".to_string());
         }
+        if accept && !matches!(command, Command::Universe | Command::Help | Command::Version) {
+            return Err("--accept goes with universe".to_string());
+        }
         if json && command == Command::Run {
-            return Err("--json goes with plan, status, once and check".to_string());
+            return Err("--json goes with plan, status, once, universe and check".to_string());
         }
         Ok(Args {
             command,
             config: config.unwrap_or_else(|| PathBuf::from("config.json")),
             paper,
             force,
+            accept,
             json,
             verbose,
         })

@@ -106,27 +106,72 @@ pub fn span(ms: Millis) -> String {
     }
 }
 
+/// A number with a fixed place and width in a text.
+fn number(text: &str, at: usize, width: usize, low: i64, high: i64) -> Option<i64> {
+    let part = text.get(at..at + width)?;
+    let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+    part.parse().ok().filter(|number: &i64| digits && (low..=high).contains(number))
+}
+
+/// Whether the parts of a text stand at their places.
+fn framed(text: &str, frame: &[(usize, &str)]) -> bool {
+    frame.iter().all(|(at, part)| text.get(*at..).is_some_and(|rest| rest.starts_with(part)))
+}
+
+/// The moment of a date that the calendar has and of `HH:MM:SS`, which begins at a place in the text.
+fn moment(text: &str, (year, month, day): (i64, i64, i64), at: usize) -> Option<Millis> {
+    let (hour, minute, second) =
+        (number(text, at, 2, 0, 23)?, number(text, at + 3, 2, 0, 59)?, number(text, at + 6, 2, 0, 60)?);
+    let days = days_from_date(year, month, day);
+    (date_from_days(days) == (year, month, day)).then(|| (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000)
+}
+
 /// Reads an HTTP date in its one current form, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, IMF-fixdate).
 pub fn http_date(text: &str) -> Option<Millis> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    // Every part has its fixed place and width.
     let text = text.trim();
-    let number = |at: usize, width: usize, low: i64, high: i64| {
-        let part = text.get(at..at + width)?;
-        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse().ok().filter(|n: &i64| digits && (low..=high).contains(n))
-    };
     let frame = [(3, ", "), (7, " "), (11, " "), (16, " "), (19, ":"), (22, ":"), (25, " GMT")];
-    if text.len() != 29 || !frame.iter().all(|(at, part)| text.get(*at..).is_some_and(|rest| rest.starts_with(part))) {
+    if text.len() != 29 || !framed(text, &frame) {
         return None;
     }
     let month = MONTHS.iter().position(|name| Some(*name) == text.get(8..11))?;
-    let (day, year) = (number(5, 2, 1, 31)?, number(12, 4, 1970, 9999)?);
-    let (hour, minute, second) = (number(17, 2, 0, 23)?, number(20, 2, 0, 59)?, number(23, 2, 0, 60)?);
     let month = i64::try_from(month).ok()? + 1;
-    let days = days_from_date(year, month, day);
-    if date_from_days(days) != (year, month, day) {
+    moment(text, (number(text, 12, 4, 1970, 9999)?, month, number(text, 5, 2, 1, 31)?), 17)
+}
+
+/// Reads `2026-08-16T21:46:00.000Z`, with or without a fraction, which is left out, and always in UTC (RFC 3339).
+pub fn iso_date(text: &str) -> Option<Millis> {
+    let text = text.trim().strip_suffix('Z')?;
+    let fraction = text.get(19..)?;
+    let digits = fraction.strip_prefix('.').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if !(fraction.is_empty() || digits) || !framed(text, &[(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")]) {
         return None;
     }
-    Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1000)
+    let date = (number(text, 0, 4, 1970, 9999)?, number(text, 5, 2, 1, 12)?, number(text, 8, 2, 1, 31)?);
+    moment(text, date, 11)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_rfc_3339_are_read_in_utc() {
+        // date -u -d 2026-08-16T21:46:05 +%s
+        let expected = Some(1_786_916_765_000);
+        for text in ["2026-08-16T21:46:05Z", "2026-08-16T21:46:05.123Z", " 2026-08-16T21:46:05.000Z\n"] {
+            assert_eq!(iso_date(text), expected, "{text}");
+        }
+        for text in [
+            "2026-08-16T21:46:05",
+            "2026-08-16 21:46:05Z",
+            "2026-02-30T21:46:05Z",
+            "2026-08-16T25:46:05Z",
+            "",
+            "Z",
+            "2026-08-16T21:46:05+Z",
+        ] {
+            assert_eq!(iso_date(text), None, "{text}");
+        }
+    }
 }

@@ -18,7 +18,10 @@ use crate::output;
 use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
 use crate::store;
+use crate::universe::source::Error as Unreadable;
+use crate::universe::{Trouble, Universe};
 use std::ffi::OsString;
+use std::fs::File;
 use std::panic::{self, PanicHookInfo};
 use std::path::PathBuf;
 use std::{fs, process};
@@ -111,6 +114,7 @@ fn dispatch(args: &Args) -> u8 {
             Command::Once => once(&context),
             Command::Plan => plan(&context),
             Command::Status => status(&context),
+            Command::Universe => universe(&context),
             Command::Check => check::run(&context),
             _ => daemon::run(&context),
         }
@@ -144,6 +148,26 @@ impl<'a> Context<'a> {
         self.config.state_dir.join(name)
     }
 
+    /// The list that the portfolio follows, with what is remembered of it; the paper account has a file of its own.
+    ///
+    /// # Errors
+    /// Code 2 for a key that is none, 1 for a damaged file.
+    pub fn universe(&self) -> Result<Option<Universe<'a>>, Problem> {
+        let name = match self.config.venue {
+            Venue::CryptoCom => "rebalancer.universe",
+            Venue::Paper => "paper.universe",
+        };
+        let key = Config::coingecko_key().map_err(|error| Problem::new(2, error))?;
+        Ok(Universe::open(self.config, self.machine, self.log, self.config.state_dir.join(name), key)?)
+    }
+
+    /// Held by whoever trades or changes what is remembered.
+    fn cycle_lock(&self) -> Result<File, Problem> {
+        let state_dir = &self.config.state_dir;
+        let busy = format!("another cycle is running on {}; wait until it has ended", state_dir.display());
+        Ok(store::lock(&state_dir.join(CYCLE_LOCK), &busy)?)
+    }
+
     /// The real exchange.
     pub fn crypto_com(&self, credentials: Option<Credentials>) -> CryptoCom<'a> {
         let Config { base_url, quote, state_dir, .. } = self.config;
@@ -172,19 +196,29 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same reading and planning as a cycle's, without a cycle.
-    fn read(&self, state: &State) -> Result<(Portfolio, Plan), Problem> {
-        let mut exchange = self.exchange()?;
-        let portfolio = execute::look(&mut *exchange, self.config)?;
+    /// The same reading and planning as a cycle's, without a cycle. A list is read when the next cycle would read it (`fresh`), or
+    /// only when there is none yet; it is returned as it would be then.
+    fn read(&self, state: &State, fresh: bool) -> Result<(Portfolio, Plan, Option<Universe<'a>>), Problem> {
+        let (mut exchange, mut config) = (self.exchange()?, self.config.clone());
+        let mut universe = self.universe()?;
+        if let Some(universe) = &mut universe {
+            let now = self.machine.clock.now();
+            let followed = match fresh || !universe.has_list() {
+                true => universe.follow(&mut *exchange, &mut config, now, false),
+                false => universe.allocate(&mut config),
+            };
+            followed.map_err(Failure::from)?;
+        }
+        let portfolio = execute::look(&mut *exchange, &config)?;
         if let Err(failure) = execute::check_clock(&*exchange, self.machine.clock) {
             self.log.say(&failure.to_string());
         }
         if state.unresolved().next().is_some() {
             self.log.say("an order of an earlier run has no outcome yet; the next cycle asks for it first");
         }
-        let rules = Rules::new(self.config, exchange.fee(), self.args.force, state.traded());
+        let rules = Rules::new(&config, exchange.fee(), self.args.force, state.traded());
         let plan = execute::plan_for(&portfolio, &rules)?;
-        Ok((portfolio, plan))
+        Ok((portfolio, plan, universe))
     }
 }
 
@@ -208,9 +242,7 @@ fn once(context: &Context<'_>) -> Result<(), Problem> {
 }
 
 fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
-    let config = context.config;
-    let busy = format!("another cycle is running on {}; wait until it has ended", config.state_dir.display());
-    let _lock = store::lock(&config.state_dir.join(CYCLE_LOCK), &busy)?;
+    let _lock = context.cycle_lock()?;
     trade(context, &mut *context.exchange()?, report)
 }
 
@@ -226,7 +258,8 @@ pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Re
     }
     let force = context.args.force;
     let began = clock.elapsed();
-    let mut cycle = Cycle { exchange, journal, config, clock, log, force, began, report: Report::default() };
+    let (config, universe) = (config.clone(), context.universe()?);
+    let mut cycle = Cycle { exchange, journal, config, universe, clock, log, force, began, report: Report::default() };
     let outcome = cycle.run();
     *report = cycle.report;
     outcome.map_err(|failure| {
@@ -237,26 +270,73 @@ pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Re
 
 fn plan(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
-    let (portfolio, plan) = context.read(&state)?;
+    let known = context.universe()?.map(|universe| universe.record);
+    let (portfolio, plan, universe) = context.read(&state, true)?;
+    let changes = known.zip(universe).map(|(known, universe)| known.changes(&universe.record));
     match context.args.json {
-        true => print(&format!("{}\n", output::plan_json(&portfolio, &plan))),
-        false => print(&format!("{}\n{}", output::table(&portfolio), output::orders_table(&portfolio, &plan))),
+        true => print(&format!("{}\n", output::plan_json(&portfolio, &plan, changes.as_ref()))),
+        false => {
+            print(&format!("{}\n{}", output::table(&portfolio), output::orders_table(&portfolio, &plan)));
+            print(&changes.as_ref().map_or(String::new(), output::changes_table));
+        }
     }
     Ok(())
 }
 
 fn status(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
-    let (portfolio, plan) = context.read(&state)?;
+    let (portfolio, plan, universe) = context.read(&state, false)?;
     let (last, next) = runs(context, state.last_run);
+    let schedule = &context.config.schedule;
+    let show = |time| schedule.show(time);
+    let list = universe.as_ref().map(|universe| output::List { universe, show: &show });
     if context.args.json {
-        print(&format!("{}\n", output::status_json(&portfolio, &plan, &last, &next)));
+        print(&format!("{}\n", output::status_json(&portfolio, &plan, &last, &next, list.as_ref())));
         return Ok(());
     }
     print(&output::table(&portfolio));
+    if let Some(list) = &list {
+        print(&format!("\n{}", list.table()));
+    }
     let balance = if plan.balanced { "balanced" } else { "out of balance; see rebalancer plan" };
     print(&format!("\n{balance}\nlast run: {last}\nnext run: {next}\n"));
     Ok(())
+}
+
+/// Prints the list as it is now; with `--accept` it is taken even when it replaces most members at once.
+fn universe(context: &Context<'_>) -> Result<(), Problem> {
+    let Some(mut universe) = context.universe()? else {
+        let why = "the config follows no list: it has no \"universe\"";
+        return Err(Problem::new(2, format!("{}: {why}", context.args.config.display())));
+    };
+    let mut exchange: Box<dyn Exchange + '_> = match context.config.venue {
+        Venue::CryptoCom => Box::new(context.crypto_com(None)),
+        Venue::Paper => context.exchange()?,
+    };
+    let (clock, json) = (context.machine.clock, context.args.json);
+    let look = match universe.look(&mut *exchange, context.config, clock.now()) {
+        Ok(look) => look,
+        Err(Trouble::Exchange(error)) => return Err(Failure::Exchange(error).into()),
+        Err(Trouble::List(Unreadable::Unusable(why) | Unreadable::TooMany(why))) => return Err(Problem::new(1, why)),
+    };
+    match json {
+        true => print(&format!("{}\n", output::look_json(&look, &universe))),
+        false => print(&output::look_table(&look, context.config)),
+    }
+    match (look.refused, look.record) {
+        (_, Some(record)) if context.args.accept => {
+            // A cycle would write the same file.
+            let _lock = context.cycle_lock()?;
+            execute::check_clock(&*exchange, clock)?;
+            universe.accept(record)?;
+            context.log.say("the list is taken; the next cycle trades what follows from it");
+            Ok(())
+        }
+        (Some(why), _) => {
+            Err(Problem { printed: true, ..Problem::new(1, format!("the list would not be taken: {why}")) })
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 /// When the last run was and when the next one is due, in words.

@@ -1,7 +1,9 @@
 //! The config file and the environment become a [`Config`]; every rule about them is checked here.
 //!
-//! Two forms: the flat one, coin to percent, and the full one with an `allocation`. Nothing is guessed: an unknown or repeated
+//! Two forms: the flat one, coin to percent, and the full one with an `allocation`, a `universe` or both. Nothing is guessed: an unknown or repeated
 //! key, a wrong type or a value outside its range is an error that names file, line and key and says what is allowed.
+
+pub mod universe;
 
 use crate::amount::{Percent, Value};
 use crate::disk;
@@ -50,8 +52,13 @@ pub enum Restore {
 /// Everything the owner decided.
 #[derive(Clone)]
 pub struct Config {
-    /// Coins and their percentages in the order of the file; the sum is exactly 100.
+    /// Coins and their percentages in the order of the file; the sum is exactly 100, or what a list leaves of it until its members
+    /// are added.
     pub allocation: Vec<(Coin, Percent)>,
+    /// The list of coins that the portfolio follows.
+    pub universe: Option<universe::Settings>,
+    /// Coins that have left the list: to be sold off.
+    pub departed: Vec<Coin>,
     /// Where orders go.
     pub venue: Venue,
     /// The currency of prices and trades.
@@ -72,7 +79,7 @@ pub struct Config {
     pub max_spread: Percent,
     /// Quote currency outside the portfolio.
     pub cash_reserve: Value,
-    /// Whether coins outside the allocation are sold.
+    /// Whether all coins outside the allocation are sold.
     pub sell_unlisted: bool,
     /// When to run.
     pub schedule: Schedule,
@@ -96,6 +103,8 @@ impl fmt::Display for Error {
 /// The address of the exchange that `check`'s facts were collected for.
 pub const BASE_URL: &str = "https://api.crypto.com/exchange/v1";
 const MOST_BYTES: usize = 1024 * 1024;
+/// The default beside a list: its targets are small, and with an absolute band alone a new member would never be bought.
+const LIST_RELATIVE_TOLERANCE: &str = "20";
 const MOST_COINS: usize = 1000;
 
 impl Config {
@@ -124,16 +133,29 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a held coin outside the allocation is to be sold off.
+    pub fn sells(&self, coin: &str) -> bool {
+        self.sell_unlisted || self.departed.iter().any(|departed| departed == coin)
+    }
+
+    /// The source's key for the list, if there is one: `REBALANCER_COINGECKO_KEY`.
+    ///
+    /// # Errors
+    /// When it holds a letter that no key has.
+    pub fn coingecko_key() -> Result<Option<String>, Error> {
+        match variable("REBALANCER_COINGECKO_KEY") {
+            Some(key) if !is_key(&key) => Err(Error(
+                "REBALANCER_COINGECKO_KEY holds a space or a letter that no key has; copy it again".to_string(),
+            )),
+            key => Ok(key),
+        }
+    }
+
     /// The key and secret for the exchange, from the environment or a private file.
     ///
     /// # Errors
     /// When there are none, only half of them, or others could read the file.
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        // What is not UTF-8 becomes letters that no key has, and is refused below.
-        let variable = |name: &str| {
-            let value = std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-            value.filter(|value| !value.is_empty())
-        };
         let (key, secret) = match (variable("REBALANCER_API_KEY"), variable("REBALANCER_API_SECRET")) {
             (Some(key), Some(secret)) => (key, secret),
             (None, None) => self.credentials_file()?,
@@ -145,8 +167,7 @@ impl Config {
             }
         };
         for (name, part) in [("api key", &key), ("api secret", &secret)] {
-            // Also keeps both out of the way of JSON escapes and header lines.
-            if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
+            if !is_key(part) {
                 return Err(Error(format!(
                     "the {name} is empty or holds a space or a letter that no key has; copy it again"
                 )));
@@ -204,6 +225,17 @@ impl Config {
     }
 }
 
+/// A variable of the environment that is not empty. What is not UTF-8 becomes letters that no key has, and is refused as such.
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    value.filter(|value| !value.is_empty())
+}
+
+/// Whether a text can be a key. Also keeps it out of the way of JSON escapes and header lines.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
 /// Reads a config's text; `directory` is where the file lies.
 ///
 /// # Errors
@@ -212,9 +244,11 @@ pub fn parse(text: &str, directory: &Path) -> Result<Config, JsonError> {
     if text.starts_with('\u{feff}') {
         return Err(JsonError::at(1, "the file begins with a byte order mark; save it as plain UTF-8 without one"));
     }
-    let full = has_key(text, "allocation")? || !is_flat(text)?;
+    let full = has_key(text, "allocation")? || has_key(text, "universe")? || !is_flat(text)?;
     let mut config = Config {
         allocation: Vec::new(),
+        universe: None,
+        departed: Vec::new(),
         venue: Venue::CryptoCom,
         quote: "USDT".to_string(),
         tolerance: percent("5"),
@@ -235,7 +269,9 @@ pub fn parse(text: &str, directory: &Path) -> Result<Config, JsonError> {
     if full {
         read_full(&mut reader, &mut config, directory)?;
     } else {
+        let line = reader.line();
         config.allocation = read_allocation(&mut reader)?;
+        sums_to_100(&config.allocation).map_err(|why| JsonError::at(line, why))?;
     }
     Ok(config)
 }
@@ -265,8 +301,9 @@ fn is_flat(text: &str) -> Result<bool, JsonError> {
     Ok(flat && members > 0)
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "allocation",
+    "universe",
     "exchange",
     "quote",
     "tolerance",
@@ -286,10 +323,15 @@ const KEYS: [&str; 16] = [
 
 fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> Result<(), JsonError> {
     let mut seen: Vec<String> = Vec::new();
-    let mut max_line = 1;
+    let (mut max_line, mut allocation_line, mut universe_line) = (1, None, 1);
+    let mut relative = false;
     reader.object(&mut |reader, key| {
-        if key == "max_trade" {
-            max_line = reader.line();
+        match key {
+            "max_trade" => max_line = reader.line(),
+            "allocation" => allocation_line = Some(reader.line()),
+            "universe" => universe_line = reader.line(),
+            "relative_tolerance" => relative = true,
+            _ => {}
         }
         if seen.iter().any(|earlier| earlier == key) {
             return Err(wrong(reader.line(), key, "the key is repeated"));
@@ -301,9 +343,18 @@ fn read_full(reader: &mut Reader<'_>, config: &mut Config, directory: &Path) -> 
         let message = format!("max_trade: {max} is below min_trade, which is {}", config.min_trade);
         return Err(JsonError::at(max_line, message));
     }
-    match config.allocation.is_empty() {
-        true => Err(reader.error("allocation: the key is missing; write \"allocation\": {\"BTC\": 50, \"ETH\": 50}")),
-        false => Ok(()),
+    match (&config.universe, allocation_line) {
+        (None, None) => {
+            Err(reader.error("allocation: the key is missing; write \"allocation\": {\"BTC\": 50, \"ETH\": 50}"))
+        }
+        (None, Some(line)) => sums_to_100(&config.allocation).map_err(|why| JsonError::at(line, why)),
+        (Some(universe), line) => {
+            if !relative {
+                config.relative_tolerance = Some(percent(LIST_RELATIVE_TOLERANCE));
+            }
+            universe::rest(&mut config.allocation, universe.share)
+                .map_err(|why| JsonError::at(line.unwrap_or(universe_line), format!("universe: {why}")))
+        }
     }
 }
 
@@ -311,6 +362,7 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
     let line = reader.line();
     match key {
         "allocation" => config.allocation = read_allocation(reader)?,
+        "universe" => config.universe = Some(universe::read(reader, directory)?),
         "exchange" => {
             config.venue = choice(reader, key, &[("crypto.com", Venue::CryptoCom), ("paper", Venue::Paper)])?;
         }
@@ -385,7 +437,8 @@ fn shown(text: &str) -> String {
     text::shown(text, 80)
 }
 
-fn is_coin(name: &str) -> bool {
+/// Whether a name can be a coin's: capital letters and digits.
+pub fn is_coin(name: &str) -> bool {
     (1..=20).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
@@ -409,7 +462,6 @@ fn coin(line: usize, key: &str, name: &str) -> Result<Coin, JsonError> {
 }
 
 fn read_allocation(reader: &mut Reader<'_>) -> Result<Vec<(Coin, Percent)>, JsonError> {
-    let start = reader.line();
     let (mut allocation, mut seen) = (Vec::new(), Named::new());
     if reader.next() != Next::Object {
         return Err(reader.error("allocation: it must be coins and percentages, such as {\"BTC\": 50, \"ETH\": 50}"));
@@ -425,14 +477,19 @@ fn read_allocation(reader: &mut Reader<'_>) -> Result<Vec<(Coin, Percent)>, Json
         allocation.push((coin, percentage(reader, key)?));
         Ok(())
     })?;
-    let sum: Percent = allocation.iter().map(|(_, percent)| *percent).sum();
-    if sum != Percent::HUNDRED {
-        let off = if sum < Percent::HUNDRED { Percent::HUNDRED - sum } else { sum - Percent::HUNDRED };
-        let side = if sum < Percent::HUNDRED { "missing" } else { "too much" };
-        let message = format!("allocation: the percentages sum to {sum}, not to 100; {off} is {side}");
-        return Err(JsonError::at(start, message));
-    }
     Ok(allocation)
+}
+
+fn sums_to_100(allocation: &[(Coin, Percent)]) -> Result<(), String> {
+    let sum: Percent = allocation.iter().map(|(_, percent)| *percent).sum();
+    let (off, side) = match sum < Percent::HUNDRED {
+        true => (Percent::HUNDRED - sum, "missing"),
+        false => (sum - Percent::HUNDRED, "too much"),
+    };
+    match off == Percent::ZERO {
+        true => Ok(()),
+        false => Err(format!("allocation: the percentages sum to {sum}, not to 100; {off} is {side}")),
+    }
 }
 
 fn text(reader: &mut Reader<'_>, key: &str) -> Result<String, JsonError> {

@@ -33,7 +33,7 @@ pub fn run(context: &Context<'_>) -> Result<(), Problem> {
     // Found now: after an update the running file has no name any more, but its path has the new program.
     let program = std::env::current_exe()
         .map_err(|error| Problem::new(1, format!("cannot find this program's file: {error}")))?;
-    drop(context.exchange()?);
+    drop((context.exchange()?, context.universe()?));
     log::shorten();
     let mut rhythm = Rhythm::new(clock.elapsed());
     let mut watched = Watched::read(disk, context.journal_path())?;

@@ -1,10 +1,11 @@
 //! Files, as few operations on whole ones. What was written is on the disk only after a sync, and so is a name only after a sync
 //! of its directory: each is a call of its own, so that a test can cut the power between any two.
 
+use crate::exchange::Millis;
 use crate::text;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What the program needs of files. Every error is the system's; nothing is retried.
@@ -14,6 +15,12 @@ pub trait Disk {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when there is none; when it is longer than `most` bytes.
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>>;
+
+    /// When a file's content was changed last, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn modified(&self, path: &Path) -> io::Result<Millis>;
 
     /// Makes a file with mode 0600, or empties the one that is there, and writes `bytes`. Not synced.
     ///
@@ -96,6 +103,11 @@ fn open_to_write(path: &Path) -> io::Result<File> {
 impl Disk for SystemDisk {
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
         text::bytes(&mut open(path)?, most)
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<Millis> {
+        let seconds = fs::metadata(path)?.mtime();
+        Ok(seconds.saturating_mul(1000))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -18,6 +18,7 @@ use crate::market::{Order, Size};
 use crate::plan::{self, Plan, Rules};
 use crate::portfolio::{self, Portfolio};
 use crate::store;
+use crate::universe::{self, Universe};
 use core::fmt;
 use order::{FOLLOW_MS, never_placed};
 use std::rc::Rc;
@@ -40,6 +41,8 @@ pub enum Failure {
     Store(store::Error),
     /// The clock, ours or the exchange's, cannot be relied on.
     Clock(String),
+    /// There is no list of coins to follow.
+    List(String),
     /// Orders were refused; the sentence names them.
     Refused(String),
     /// Balances do not show what was traded.
@@ -70,6 +73,7 @@ impl fmt::Display for Failure {
             Failure::Portfolio(error) => write!(f, "{error}"),
             Failure::Store(error) => write!(f, "{error}"),
             Failure::Clock(why)
+            | Failure::List(why)
             | Failure::Refused(why)
             | Failure::Unsettled(why)
             | Failure::Late(why)
@@ -87,6 +91,16 @@ impl From<exchange::Error> for Failure {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Failure {
         Failure::Store(error)
+    }
+}
+
+impl From<universe::Failure> for Failure {
+    fn from(failure: universe::Failure) -> Failure {
+        match failure {
+            universe::Failure::None(why) => Failure::List(why),
+            universe::Failure::Exchange(error) => Failure::Exchange(error),
+            universe::Failure::Store(error) => Failure::Store(error),
+        }
     }
 }
 
@@ -197,8 +211,10 @@ pub struct Cycle<'a> {
     pub exchange: &'a mut dyn Exchange,
     /// The record of orders.
     pub journal: Journal<'a>,
-    /// The owner's decisions.
-    pub config: &'a Config,
+    /// The owner's decisions, with the members of the list once they are known.
+    pub config: Config,
+    /// The list that the portfolio follows.
+    pub universe: Option<Universe<'a>>,
     /// Time.
     pub clock: &'a dyn Clock,
     /// Where the owner reads what happened.
@@ -224,11 +240,12 @@ impl Cycle<'_> {
             true => self.settled(&self.expected_from_journal())?,
             false => self.exchange.balances()?,
         };
+        self.add_members()?;
         let resume = self.journal.state.traded();
         for pass in 0..=PASSES {
-            let portfolio = Rc::new(portfolio_of(self.exchange, self.config, &balances)?);
+            let portfolio = Rc::new(self.portfolio(&balances)?);
             check_clock(self.exchange, self.clock)?;
-            let mut rules = Rules::new(self.config, self.exchange.fee(), self.force && pass == 0, resume);
+            let mut rules = Rules::new(&self.config, self.exchange.fee(), self.force && pass == 0, resume);
             if pass > 0 && rules.method == Method::Full {
                 // Everything was sold and bought back just now.
                 rules.method = Method::Target;
@@ -247,6 +264,29 @@ impl Cycle<'_> {
         match self.complaint() {
             None => self.finish(),
             Some(why) => Err(Failure::Refused(why)),
+        }
+    }
+
+    /// Adds the members of the list to the allocation. What is remembered of it has times, so the clock is looked at before.
+    fn add_members(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        let Some(universe) = &mut self.universe else { return Ok(()) };
+        check_clock(self.exchange, self.clock)?;
+        Ok(universe.follow(self.exchange, &mut self.config, now, true)?)
+    }
+
+    fn portfolio(&mut self, balances: &[Balance]) -> Result<Portfolio, Failure> {
+        match (portfolio_of(self.exchange, &self.config, balances), &mut self.universe) {
+            (Err(Failure::Portfolio(portfolio::Error::NoMarket(coin, quote))), Some(universe))
+                if universe.has(&coin) =>
+            {
+                universe.look_again()?;
+                let why = format!(
+                    "{coin} of the list does not trade against {quote} any more; the next run reads the list anew"
+                );
+                Err(Failure::List(why))
+            }
+            (outcome, _) => outcome,
         }
     }
 
@@ -286,7 +326,14 @@ impl Cycle<'_> {
     fn finish(&mut self) -> Result<(), Failure> {
         // The later of both clocks: the schedule is kept by ours, which may be ahead, and must not see this run as still due.
         let now = self.exchange.time().unwrap_or(0).max(self.clock.now());
-        Ok(self.journal.finish(now)?)
+        self.journal.finish(now)?;
+        let bounds = Rules::new(&self.config, self.exchange.fee(), self.force, false).bounds;
+        if let (Some(universe), Some(portfolio)) =
+            (&mut self.universe, self.report.after.as_ref().or(self.report.before.as_ref()))
+        {
+            universe.settle(portfolio, bounds)?;
+        }
+        Ok(())
     }
 
     fn announce(&self, portfolio: &Portfolio, plan: &Plan, pass: u32) {
@@ -394,7 +441,7 @@ impl Cycle<'_> {
             }
         }
         plan::shrink(&mut values, funds);
-        let bounds = Rules::new(self.config, self.exchange.fee(), self.force, false).bounds;
+        let bounds = Rules::new(&self.config, self.exchange.fee(), self.force, false).bounds;
         let mut buys = Vec::new();
         for (coin, value) in coins.into_iter().zip(values) {
             let holding = portfolio.holdings.iter().find(|holding| holding.coin == coin);

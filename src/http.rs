@@ -23,6 +23,8 @@ pub struct Reply {
     pub status: u16,
     /// The server's clock by its `Date` header, with the moment by our monotonic clock that it belongs to.
     pub date: Option<(Millis, Millis)>,
+    /// When the answer's content was changed last, as the server says.
+    pub modified: Option<Millis>,
     /// The body; reading fails when it is short, too long or late.
     pub body: Body,
 }
@@ -32,13 +34,20 @@ pub struct Http<'a> {
     machine: Machine<'a>,
     log: &'a Log<'a>,
     base: String,
+    /// Sent with every request.
+    header: Option<(&'static str, String)>,
     last: Option<Millis>,
 }
 
 impl<'a> Http<'a> {
     /// A client for addresses below `base` (checked by [`base_url`]).
     pub fn new(machine: Machine<'a>, log: &'a Log<'a>, base: &str) -> Http<'a> {
-        Http { machine, log, base: base.to_string(), last: None }
+        Http { machine, log, base: base.to_string(), header: None, last: None }
+    }
+
+    /// With a header for every request, such as a key; it is not logged.
+    pub fn with_header(self, header: Option<(&'static str, String)>) -> Http<'a> {
+        Http { header, ..self }
     }
 
     /// Sends a GET (no `body`) or a POST of JSON, after a pause that keeps the pace. The reply may have so many bytes and take so many
@@ -59,7 +68,7 @@ impl<'a> Http<'a> {
         let start = clock.elapsed();
         self.last = Some(start);
         let url = format!("{}/{path}", self.base);
-        let answer = self.machine.wire.exchange(Request { url, body, timeout_s });
+        let answer = self.machine.wire.exchange(Request { url, body, header: self.header.clone(), timeout_s });
         let end = clock.elapsed();
         let answer = answer.map_err(|failure| {
             self.log.detail(&format!("{path}: {}", failure.message));
@@ -76,9 +85,10 @@ impl<'a> Http<'a> {
             if answer.header("transfer-encoding").is_some() { None } else { answer.header("content-length") };
         let expected = announced.map(|length| length.trim().parse::<i64>()).transpose();
         let expected = expected.map_err(|_| unusable("the answer's length is announced as what no length is"))?;
+        let modified = answer.header("last-modified").and_then(http_date);
         // Taken as of the reply's end: at most a second and the way back behind, never ahead.
         let date = date.map(|date| (date, end));
-        Ok(Reply { status, date, body: Body { bytes: answer.body, seen: 0, expected, most_bytes } })
+        Ok(Reply { status, date, modified, body: Body { bytes: answer.body, seen: 0, expected, most_bytes } })
     }
 }
 

@@ -10,9 +10,9 @@ mod rows;
 mod write;
 
 pub use grammar::validate;
-pub use row::Row;
+pub use row::{Row, quote_numbers};
 pub use rows::{RowsError, rows};
-pub use write::{Object, list};
+pub use write::{Object, list, text};
 
 use core::fmt;
 use core::str::Chars;

@@ -3,13 +3,14 @@
 //! Data flows one way, and the files lie in that order:
 //!
 //! ```text
-//! cli -> config -> exchange (instruments, prices, balances) -> portfolio -> plan -> journal -> execute -> journal -> schedule
+//! cli -> config -> universe -> exchange (instruments, prices, balances) -> portfolio -> plan -> journal -> execute -> journal -> schedule
 //! ```
 //!
 //! | file | what it is |
 //! |---|---|
 //! | [`cli`] | exactly what was typed; the help text |
 //! | [`config`] | file and environment become a checked `Config` |
+//! | [`universe`] | a list of coins becomes an allocation |
 //! | [`amount`] | exact base-10 amounts; weights and shares |
 //! | [`market`] | one instrument's rules; the only place where an order is rounded |
 //! | [`portfolio`] | holdings times prices: values and weights |
@@ -56,4 +57,5 @@ pub mod schedule;
 pub mod store;
 pub mod text;
 pub mod tls;
+pub mod universe;
 pub mod wire;

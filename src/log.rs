@@ -1,6 +1,7 @@
 //! The log: one line an event on standard error, each a sentence that an owner understands. Never a secret.
 
 use crate::clock::{Clock, stamp};
+use crate::exchange::Millis;
 use crate::text;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -29,6 +30,11 @@ impl<'a> Log<'a> {
     /// Something the owner should be able to read later.
     pub fn say(&self, line: &str) {
         (self.sink)(&format!("{} {line}", stamp(self.clock.now(), self.offset_s)));
+    }
+
+    /// A moment in the log's local time.
+    pub fn show(&self, time: Millis) -> String {
+        stamp(time, self.offset_s)
     }
 
     /// Something shown only with `--verbose`.

@@ -1,11 +1,16 @@
 //! What goes to standard output: aligned tables of at most 80 columns, and one JSON object with `--json`.
 
+mod universe;
+
+pub use universe::{List, changes_table, look_json, look_table};
+
 use crate::amount::{Value, Weight};
 use crate::execute::{Placed, Report};
-use crate::json::{Object, list};
-use crate::market::{Order, Side, Size};
+use crate::json::{self, Object, list};
+use crate::market::{Coin, Order, Side, Size};
 use crate::plan::{Plan, Skip};
 use crate::portfolio::Portfolio;
+use crate::universe::record::Changes;
 
 /// Decimals of weights in JSON.
 const JSON_PLACES: u32 = 6;
@@ -101,13 +106,24 @@ fn portfolio_json(portfolio: &Portfolio, plan: &Plan) -> Object {
         .raw("coins", &coins_json(portfolio))
 }
 
-/// The output of `plan --json`.
-pub fn plan_json(portfolio: &Portfolio, plan: &Plan) -> String {
+/// The output of `plan --json`; with a list also what it changes.
+pub fn plan_json(portfolio: &Portfolio, plan: &Plan, changes: Option<&Changes>) -> String {
     let orders = plan.sells.iter().chain(&plan.buys);
-    portfolio_json(portfolio, plan)
+    let json = portfolio_json(portfolio, plan)
         .raw("orders", &list(orders.map(|order| order_json(order).end())))
-        .raw("skipped", &skipped_json(portfolio, &plan.skipped))
-        .end()
+        .raw("skipped", &skipped_json(portfolio, &plan.skipped));
+    match changes {
+        None => json.end(),
+        Some(Changes { enter, leave }) => {
+            let changes = Object::new().raw("enter", &names(enter)).raw("leave", &names(leave));
+            json.raw("universe", &changes.end()).end()
+        }
+    }
+}
+
+/// A list of names as JSON.
+fn names(names: &[Coin]) -> String {
+    list(names.iter().map(|name| json::text(name)))
 }
 
 /// The output of `once --json`: the plan, the orders with what became of them, the portfolio after, and the error if there was one.
@@ -130,12 +146,15 @@ pub fn report_json(report: &Report, error: Option<&str>) -> String {
 }
 
 /// The output of `status --json`.
-pub fn status_json(portfolio: &Portfolio, plan: &Plan, last: &str, next: &str) -> String {
-    portfolio_json(portfolio, plan)
+pub fn status_json(portfolio: &Portfolio, plan: &Plan, last: &str, next: &str, list: Option<&List<'_>>) -> String {
+    let json = portfolio_json(portfolio, plan)
         .raw("skipped", &skipped_json(portfolio, &plan.skipped))
         .text("last_run", last)
-        .text("next_run", next)
-        .end()
+        .text("next_run", next);
+    match list {
+        None => json.end(),
+        Some(list) => json.raw("universe", &list.json()).end(),
+    }
 }
 
 /// An error of a command with `--json`.

@@ -118,9 +118,8 @@ impl fmt::Display for Error {
 pub fn coins(config: &Config, balances: &[Balance]) -> Vec<Coin> {
     let listed = config.allocation.iter().map(|(coin, _)| coin.clone());
     let mut coins: Vec<Coin> = listed.filter(|coin| *coin != config.quote).collect();
-    if config.sell_unlisted {
-        coins.extend(unlisted(config, balances).iter().map(|balance| balance.coin.clone()));
-    }
+    let unlisted = unlisted(config, balances).into_iter().map(|balance| &balance.coin);
+    coins.extend(unlisted.filter(|coin| config.sells(coin)).cloned());
     coins
 }
 
@@ -158,7 +157,7 @@ impl Portfolio {
         let mut ignored = Vec::new();
         for balance in unlisted(config, balances) {
             let coin = &balance.coin;
-            let outcome = match (config.sell_unlisted, listings.contains(coin)) {
+            let outcome = match (config.sells(coin), listings.contains(coin)) {
                 (false, _) => Err("it is not in the allocation".to_string()),
                 (true, false) => Err(format!("it does not trade against {}", config.quote)),
                 (true, true) => source.holding(coin, Percent::ZERO).map_err(|error| error.to_string()),
@@ -241,7 +240,10 @@ impl Source<'_> {
 }
 
 /// Whether bid and ask make a price.
-fn believe(quote: Quote, max_spread: Percent) -> Result<(), String> {
+///
+/// # Errors
+/// Why not.
+pub fn believe(quote: Quote, max_spread: Percent) -> Result<(), String> {
     let Quote { bid, ask } = quote;
     if bid <= Price::ZERO || ask <= Price::ZERO {
         return Err(format!("bid {bid}, ask {ask}"));

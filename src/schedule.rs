@@ -75,7 +75,8 @@ fn time_of_day(text: &str) -> Option<i64> {
     Some(two_digits(hour, 23)? * 3600 + two_digits(minute, 59)? * 60)
 }
 
-fn span(text: &str) -> Option<i64> {
+/// Seconds of a span such as `90s`, `15m`, `6h` or `2d`, at most a year.
+pub fn span(text: &str) -> Option<i64> {
     let unit = match text.bytes().last()? {
         b's' => 1,
         b'm' => 60,

@@ -19,6 +19,8 @@ pub struct Request {
     pub url: String,
     /// What is posted.
     pub body: Option<String>,
+    /// A further header, which may be a secret.
+    pub header: Option<(&'static str, String)>,
     /// How long the answer may take in all, connection, handshake and body included.
     pub timeout_s: u64,
 }
@@ -77,16 +79,20 @@ pub trait Wire {
 pub struct Internet;
 
 impl Wire for Internet {
-    fn exchange(&self, Request { url, body, timeout_s }: Request) -> Result<Answer, Failure> {
+    fn exchange(&self, Request { url, body, header, timeout_s }: Request) -> Result<Answer, Failure> {
         tls::install();
         let clock = SystemClock::new();
         let request = match body {
             None => minreq::get(&url),
             Some(body) => minreq::post(&url).with_header("Content-Type", "application/json").with_body(body),
         };
+        let request = match header {
+            Some((name, value)) => request.with_header(name, value),
+            None => request,
+        };
         let sent = request
             .with_header("User-Agent", USER_AGENT)
-            .with_header("Accept", "application/json")
+            .with_header("Accept", "application/json, text/plain")
             .with_header("Connection", "close")
             .with_timeout(timeout_s)
             .with_follow_redirects(false)

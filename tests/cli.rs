@@ -33,11 +33,12 @@ fn the_help_fits_80_columns_and_names_everything() {
             assert!(line.chars().count() <= 80, "{line}");
             assert_eq!(line, line.trim_end());
         }
-        let commands = "run once plan status check";
-        let options = "-c, --config FILE|--paper|--force|--json|-v, --verbose|-h, --help|-V, --version";
-        let keys = "allocation exchange quote tolerance relative_tolerance method restore min_trade max_trade max_spread \
+        let commands = "run once plan status universe check";
+        let options = "-c, --config FILE|--paper|--force|--accept|--json|-v, --verbose|-h, --help|-V, --version";
+        let keys = "allocation universe exchange quote tolerance relative_tolerance method restore min_trade max_trade max_spread \
             cash_reserve unlisted schedule utc_offset state_dir base_url";
-        let environment = "REBALANCER_API_KEY REBALANCER_API_SECRET REBALANCER_CREDENTIALS credentials.json";
+        let environment =
+            "REBALANCER_API_KEY REBALANCER_API_SECRET REBALANCER_CREDENTIALS REBALANCER_COINGECKO_KEY credentials.json";
         let lines: Vec<&str> = run.out.lines().map(str::trim_start).collect();
         for name in commands.split(' ').chain(options.split('|')).chain(keys.split(' ')) {
             assert!(lines.iter().any(|line| line.starts_with(name)), "no line about {name}");
@@ -76,7 +77,7 @@ fn what_is_unknown_repeated_or_left_over_is_refused() {
     misuse(&["plan", "plan"], &["'plan'", "left over"]);
     misuse(&["run", "config.json"], &["'config.json'", "left over"]);
     misuse(&["--help", "extra"], &["extra"]);
-    for option in "--json|--paper|--force|--verbose|-v|--help|-h|--version|-V".split('|') {
+    for option in "--json|--paper|--force|--accept|--verbose|-v|--help|-h|--version|-V".split('|') {
         misuse(&["plan", option, option], &[option]);
         misuse(&[option, "plan", option], &[option]);
     }
@@ -85,12 +86,15 @@ fn what_is_unknown_repeated_or_left_over_is_refused() {
     misuse(&["plan", "-c", "config.json", "-c", "config.json"], &["-c", "repeated"]);
     misuse(&["plan", "-c", "config.json", "--config", "config.json"], &["--config", "repeated"]);
     misuse(&["--config", "a", "--config", "b"], &["--config", "repeated"]);
-    misuse(&["run", "--json"], &["--json goes with plan, status, once and check"]);
+    misuse(&["run", "--json"], &["--json goes with plan, status, once, universe and check"]);
     misuse(&["--json"], &["--json goes with"]);
     for command in ["run", "status", "check"] {
         misuse(&[command, "--force"], &["--force goes with once and plan"]);
     }
     misuse(&["--force"], &["--force goes with once and plan"]);
+    for command in ["run", "once", "plan", "status", "check"] {
+        misuse(&[command, "--accept"], &["--accept goes with universe"]);
+    }
 }
 
 #[test]

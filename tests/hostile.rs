@@ -267,7 +267,7 @@ fn a_handshake_that_does_not_end_is_left_in_time() {
                 let (url, body) =
                     (format!("{}/{CREATE}", server.url("https")), Some(format!("{{\"api_key\":\"{KEY}\"}}")));
                 let start = Instant::now();
-                let failure = Internet.exchange(Request { url, body, timeout_s: 2 }).err();
+                let failure = Internet.exchange(Request { url, body, header: None, timeout_s: 2 }).err();
                 let failure = failure.unwrap_or_else(|| panic!("{what}: it is answered"));
                 assert!(!failure.not_sent && failure.message.contains("timeout"), "{what}: {}", failure.message);
                 assert!(start.elapsed().as_secs() < 30, "{what}: {} s", start.elapsed().as_secs());

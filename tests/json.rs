@@ -99,7 +99,7 @@ fn limited(
     most_rest: usize,
 ) -> Result<(Vec<String>, String), String> {
     let mut found = Vec::new();
-    let rest = rows(&mut Pieces(text, sizes.iter().cycle()), list, most_row, most_rest, &mut |row| {
+    let rest = rows(&mut Pieces(text, sizes.iter().cycle()), Some(list), most_row, most_rest, &mut |row| {
         validate(row).map_err(|error| error.to_string())?;
         found.push(row.to_string());
         Ok(())
@@ -221,9 +221,9 @@ fn a_row_or_a_rest_above_its_limit_ends_the_reading_and_so_does_the_rows_owner()
             assert_eq!(why, "the document is larger than it can be", "{row} {rest}");
         }
     }
-    let refused = rows(&mut &document(1, 1)[..], "data", 100, 100, &mut |_| Err("no".to_string()));
+    let refused = rows(&mut &document(1, 1)[..], Some("data"), 100, 100, &mut |_| Err("no".to_string()));
     assert!(matches!(refused, Err(RowsError::Garbled(why)) if why == "no"));
-    let broken = rows(&mut io::empty().chain(Broken), "data", 100, 100, &mut |_| Ok(()));
+    let broken = rows(&mut io::empty().chain(Broken), Some("data"), 100, 100, &mut |_| Ok(()));
     assert!(matches!(broken, Err(RowsError::Io(error)) if error.to_string() == "gone"));
 }
 

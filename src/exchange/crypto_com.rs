@@ -192,7 +192,7 @@ impl<'a> CryptoCom<'a> {
             rows += 1;
             row(text)
         };
-        let rest = json::rows(&mut reply.body, name, MOST_ROW_BYTES, MOST_REST_BYTES, &mut count);
+        let rest = json::rows(&mut reply.body, Some(name), MOST_ROW_BYTES, MOST_REST_BYTES, &mut count);
         let rest = rest.map_err(|error| match error {
             RowsError::Io(error) => Error::new(Kind::Unknown, format!("{path}: the answer broke off: {error}")),
             RowsError::Garbled(why) => unreadable(path, reply.status, &why),
@@ -257,9 +257,13 @@ impl<'a> CryptoCom<'a> {
             match self.read_instruments(coins) {
                 Ok(rules) => {
                     // What is missing or halted may be back tomorrow: only what is there is kept.
-                    if rules.iter().all(|(_, rules)| rules.as_ref().is_some_and(|rules| rules.tradable)) {
-                        self.cache.save(self.now(), &rules);
+                    let mut there = Instruments::new();
+                    for (coin, rules) in rules.iter() {
+                        if rules.as_ref().is_some_and(|rules| rules.tradable) {
+                            there.insert(coin, rules.clone());
+                        }
                     }
+                    self.cache.save(self.now(), &there);
                     self.instruments = rules;
                 }
                 Err(error) => self.pause(error, &mut attempt)?,

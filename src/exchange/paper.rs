@@ -16,6 +16,7 @@
 
 use crate::amount::{Percent, Price, Quantity, Value};
 use crate::config::Config;
+use crate::config::universe::{Location, Source};
 use crate::exchange::{Balance, Error, Exchange, Kind, Listing, Millis, OpenOrder, OrderState};
 use crate::json::{Error as JsonError, Next, Object, Reader};
 use crate::machine::Machine;
@@ -190,8 +191,8 @@ impl Exchange for Paper<'_> {
                 listings
             }
         };
-        let priced = |coin: &&Coin| !self.listings.contains(coin);
-        if let (None, Some(coin)) = (&self.live, self.allocation.iter().find(priced)) {
+        let unpriced = |coin: &&Coin| self.account.prices.as_ref().is_some_and(|prices| !prices.contains(coin));
+        if let Some(coin) = self.allocation.iter().find(unpriced) {
             let why = format!("{}: there is no price for {coin}; add one under \"prices\"", self.path.display());
             return Err(Error::new(Kind::Refused, why));
         }
@@ -260,10 +261,20 @@ impl Exchange for Paper<'_> {
 }
 
 /// An account worth 10,000 that is out of balance: a tenth in cash, more of the first coins than of the last. Also the coins whose
-/// price is made up.
+/// price is made up. Beside a list all of it is cash; the coins of a list in a file have the demo's prices, those of any other, which
+/// needs the network anyway, live ones.
 fn demo(config: &Config) -> (Account, Vec<Coin>) {
-    let coins: Vec<&Coin> =
-        config.allocation.iter().map(|(coin, _)| coin).filter(|coin| **coin != config.quote).collect();
+    let mut coins: Vec<&str> = config.allocation.iter().map(|(coin, _)| coin.as_str()).collect();
+    coins.retain(|coin| *coin != config.quote);
+    let follows = config.universe.as_ref();
+    let is_file = follows.is_none_or(|list| matches!(list.source, Source::List(Location::File(_))));
+    if follows.is_some() {
+        coins.extend(
+            DEMO.iter()
+                .map(|(name, ..)| *name)
+                .filter(|name| **name != config.quote && !config.allocation.iter().any(|(coin, _)| coin == name)),
+        );
+    }
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };
     let (mut prices, mut made_up) = (Named::new(), Vec::new());
     let shares = coins.len() * (coins.len() + 1) / 2;
@@ -271,7 +282,7 @@ fn demo(config: &Config) -> (Account, Vec<Coin>) {
         let known = DEMO.iter().find(|(name, ..)| name == coin);
         let (_, bid, ask, tick) = *known.unwrap_or(&("", "1", "1", "0.01"));
         if known.is_none() {
-            made_up.push((*coin).clone());
+            made_up.push(coin.to_string());
         }
         let quote = Quote { bid: Price::parse(bid).unwrap_or_default(), ask: Price::parse(ask).unwrap_or_default() };
         let tick = Quantity::parse(tick).unwrap_or_default();
@@ -279,12 +290,15 @@ fn demo(config: &Config) -> (Account, Vec<Coin>) {
         let parts = u32::try_from(shares).unwrap_or(1);
         let value: Value = (at..coins.len()).map(|_| Value::parse("9000").unwrap_or_default().split(parts)).sum();
         let quantity = quote.middle().quantity_for(value).unwrap_or_default().floor_to_tick(tick);
-        account.balances.insert(coin, quantity);
+        if follows.is_none() {
+            account.balances.insert(coin, quantity);
+        }
         prices.insert(coin, Priced { quote, tick });
     }
-    account.balances.insert(&config.quote, Quantity::parse("1000").unwrap_or_default());
-    account.prices = Some(prices);
-    (account, made_up)
+    let cash = if follows.is_some() { "10000" } else { "1000" };
+    account.balances.insert(&config.quote, Quantity::parse(cash).unwrap_or_default());
+    account.prices = is_file.then_some(prices);
+    (account, if is_file { made_up } else { Vec::new() })
 }
 
 fn welcome(path: &Path, quote: &str, made_up: &[Coin]) -> String {

@@ -14,20 +14,21 @@ pub enum RowsError {
     Garbled(String),
 }
 
-/// Reads `{"result": {"LIST": [row, row, ...]}}` as a stream: each object of the list named `list` in `result` goes to
-/// `row` as text, one at a time; the rest of the document, with `null` in place of every row, is returned after it was
-/// validated. A cut document, a row above `most_row` bytes or a rest above `most_rest` bytes is an error.
+/// Reads `{"result": {"LIST": [row, row, ...]}}`, or `[row, row, ...]` when no name is given, as a stream: each object of the list named
+/// `list` in `result`, or of the list that is the document, goes to `row` as text, one at a time; the rest of the document, with
+/// `null` in place of every row, is returned after it was validated. A cut document, a row above `most_row` bytes or a rest above
+/// `most_rest` bytes is an error.
 ///
 /// # Errors
 /// See [`RowsError`]; what `row` returns ends the reading as garbled.
 pub fn rows(
     source: &mut dyn Read,
-    list: &str,
+    list: Option<&str>,
     most_row: usize,
     most_rest: usize,
     row: &mut dyn FnMut(&str) -> Result<(), String>,
 ) -> Result<String, RowsError> {
-    let mut cutter = Cutter { list: list.as_bytes(), ..Cutter::default() };
+    let mut cutter = Cutter { list: list.map(str::as_bytes), ..Cutter::default() };
     let mut buffer = [0_u8; 4096];
     loop {
         let count = crate::text::some(source, &mut buffer).map_err(RowsError::Io)?;
@@ -56,7 +57,8 @@ fn text(bytes: &mut Vec<u8>) -> Result<String, RowsError> {
 /// Knows strings and depth, and nothing else of JSON: each row and the rest are validated as texts of their own.
 #[derive(Default)]
 struct Cutter<'a> {
-    list: &'a [u8],
+    /// The name of the list; none when the document is it.
+    list: Option<&'a [u8]>,
     row: Vec<u8>,
     rest: Vec<u8>,
     last_string: Vec<u8>,
@@ -71,7 +73,8 @@ struct Cutter<'a> {
 impl Cutter<'_> {
     /// Takes the next byte; true when a row is complete.
     fn push(&mut self, byte: u8) -> bool {
-        if !self.in_string && self.in_list && self.depth == 3 && byte == b'{' {
+        let depth = if self.list.is_some() { 3 } else { 1 };
+        if !self.in_string && self.in_list && self.depth == depth && byte == b'{' {
             self.in_row = true;
         }
         if self.in_row {
@@ -94,14 +97,15 @@ impl Cutter<'_> {
             }
             b'{' | b'[' => {
                 self.in_result |= byte == b'{' && self.depth == 1 && self.last_string == b"result";
-                self.in_list |= byte == b'[' && self.depth == 2 && self.in_result && self.last_string == self.list;
+                let named = |list| self.in_result && self.last_string == list;
+                self.in_list |= byte == b'[' && self.depth == depth - 1 && self.list.is_none_or(named);
                 self.depth += 1;
             }
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
-                self.in_list &= self.depth > 2;
+                self.in_list &= self.depth >= depth;
                 self.in_result &= self.depth > 1;
-                if self.in_row && self.depth == 3 {
+                if self.in_row && self.depth == depth {
                     self.in_row = false;
                     self.rest.extend_from_slice(b"null");
                     return true;

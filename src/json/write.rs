@@ -23,9 +23,7 @@ impl Object {
 
     /// A member whose value is a string.
     pub fn text(self, key: &str, value: &str) -> Object {
-        let mut quoted = String::new();
-        push_string(&mut quoted, value);
-        self.raw(key, &quoted)
+        self.raw(key, &text(value))
     }
 
     /// The object's text.
@@ -33,6 +31,13 @@ impl Object {
         self.out.push_str(if self.out.is_empty() { "{}" } else { "}" });
         self.out
     }
+}
+
+/// Writes a string.
+pub fn text(value: &str) -> String {
+    let mut quoted = String::new();
+    push_string(&mut quoted, value);
+    quoted
 }
 
 /// Writes a list of values that are JSON already.

@@ -155,7 +155,7 @@ fn read_rows(file: &str, times: usize) -> Result<(), String> {
             let read = reader.object(&mut |reader, _| reader.scalar().map(|value| drop(black_box(value))));
             read.map_err(|error| error.to_string())
         };
-        let rest = json::rows(&mut text.as_slice(), "data", 16 * 1024, 512 * 1024, &mut row);
+        let rest = json::rows(&mut text.as_slice(), Some("data"), 16 * 1024, 512 * 1024, &mut row);
         if rest.is_err() || rows != account::INSTRUMENTS {
             return Err(format!("{rows} rows were read"));
         }

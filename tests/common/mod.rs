@@ -100,7 +100,7 @@ impl Run {
 pub fn command(dir: &Dir, args: &[&str]) -> Command {
     let mut command = Command::new(program::program());
     command.args(args).current_dir(dir.path()).stdin(Stdio::null());
-    for name in ["REBALANCER_API_KEY", "REBALANCER_API_SECRET", "REBALANCER_CREDENTIALS"] {
+    for name in ["REBALANCER_API_KEY", "REBALANCER_API_SECRET", "REBALANCER_CREDENTIALS", "REBALANCER_COINGECKO_KEY"] {
         command.env_remove(name);
     }
     command

@@ -266,6 +266,7 @@ impl Owner<'_> {
             config: PathBuf::from(HOME).join("config.json"),
             paper: false,
             force,
+            accept: false,
             json: false,
             verbose: universe.tracing,
         };

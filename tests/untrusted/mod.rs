@@ -91,6 +91,9 @@ impl Disk for Memory {
         let bytes = files.get(path).ok_or(io::ErrorKind::NotFound)?;
         if bytes.len() > most { Err(io::ErrorKind::Other.into()) } else { Ok(bytes.clone()) }
     }
+    fn modified(&self, path: &Path) -> io::Result<Millis> {
+        self.change(path, |_| ()).map(|()| 0)
+    }
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.put(path, bytes);
         Ok(())

@@ -37,7 +37,7 @@ impl Read for Pieces<'_> {
 
 fn read(source: &mut dyn Read, limit: usize) -> Result<(Vec<String>, String), String> {
     let mut found = Vec::new();
-    let rest = rows(source, "data", limit, 4 * limit, &mut |row| {
+    let rest = rows(source, Some("data"), limit, 4 * limit, &mut |row| {
         assert!(row.len() <= limit);
         validate(row).map_err(|error| error.to_string())?;
         found.push(row.to_string());
