@@ -17,6 +17,7 @@ use crate::text;
 use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Where orders go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub struct Config {
     /// are added.
     pub allocation: Vec<(Coin, Percent)>,
     /// The list of coins that the portfolio follows.
-    pub universe: Option<universe::Settings>,
+    pub universe: Option<Rc<universe::Settings>>,
     /// Coins that have left the list: to be sold off.
     pub departed: Vec<Coin>,
     /// Where orders go.
@@ -362,7 +363,7 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
     let line = reader.line();
     match key {
         "allocation" => config.allocation = read_allocation(reader)?,
-        "universe" => config.universe = Some(universe::read(reader, directory)?),
+        "universe" => config.universe = Some(Rc::new(universe::read(reader, directory)?)),
         "exchange" => {
             config.venue = choice(reader, key, &[("crypto.com", Venue::CryptoCom), ("paper", Venue::Paper)])?;
         }

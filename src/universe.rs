@@ -426,17 +426,17 @@ impl<'a> Universe<'a> {
     }
 
     /// The weights of members in the order of their places, by the sizes that the source gives them.
-    fn weigh(&self, sizes: &[Option<u128>]) -> Result<Vec<Percent>, String> {
-        let known: Vec<u128> = sizes.iter().copied().flatten().collect();
+    fn weigh(&self, sizes: &[Option<u64>]) -> Result<Vec<Percent>, String> {
+        let known: Vec<u64> = sizes.iter().copied().flatten().collect();
         let own = if self.is_ranked() || known.is_empty() { Weighting::Equal } else { Weighting::Size };
         let weighting = self.settings.weighting.unwrap_or(own);
-        let sizes: Vec<u128> = match weighting {
+        let sizes: Vec<u64> = match weighting {
             Weighting::Equal => sizes.iter().map(|_| 1).collect(),
             _ if known.len() < sizes.len() => {
                 return Err("some of its coins have a weight and others have none".to_string());
             }
             Weighting::Size => known,
-            Weighting::Root => known.into_iter().map(weights::root).collect(),
+            Weighting::Root => weights::roots(&known),
         };
         let Settings { min_weight, max_weight, .. } = self.settings;
         weights::weights(&sizes, *min_weight, *max_weight)

@@ -7,13 +7,11 @@ use crate::http;
 use crate::json::{Error as JsonError, Reader};
 use crate::schedule;
 use crate::universe::members::Rules;
-use crate::universe::weights;
+use crate::universe::weights::{self, MOST_TOP};
 use std::path::{Path, PathBuf};
 
 /// CoinGecko's address for everybody: without a key, and with a demo key.
 pub const COINGECKO_URL: &str = "https://api.coingecko.com/api/v3";
-/// The most members of a list.
-pub const MOST_TOP: usize = 100;
 /// Data of CoinGecko's that is older is no list, unless the owner says otherwise.
 const MAX_AGE: &str = "24h";
 
@@ -220,12 +218,10 @@ impl Written {
             return Err(format!("leave_rank, {leave_rank}, is inside the top {top}"));
         }
         let max_weight = self.max_weight.unwrap_or(Percent::HUNDRED);
-        let (count, step) = (top as u128, weights::step());
-        let whole = Percent::HUNDRED.ticks(step);
-        if count * max_weight.ticks(step) < whole {
+        if !weights::feasible(top, Percent::ZERO, max_weight) {
             return Err(format!("{top} coins of at most max_weight, {max_weight} percent, are less than 100 percent"));
         }
-        if count * self.min_weight.ticks(step) > whole {
+        if !weights::feasible(top, self.min_weight, Percent::HUNDRED) {
             return Err(format!(
                 "{top} coins of at least min_weight, {} percent, are more than 100 percent",
                 self.min_weight

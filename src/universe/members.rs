@@ -57,56 +57,49 @@ pub struct Choice {
 pub fn choose(held: &[Seat], candidates: &[Candidate], rules: Rules, now: Millis) -> Choice {
     let Rules { top, leave_rank, leave_after_ms } = rules;
     let mut choice = Choice { seats: Vec::new(), left: Vec::new() };
-    let mut staying: Vec<&Candidate> = Vec::new();
-    let mut seats: Vec<(usize, Seat)> = Vec::new();
+    let is = |seat: &Seat, candidate: &Candidate| candidate.coin == seat.coin && candidate.id == seat.id;
+    let mut room = top;
+    // Those that the owner wants come first, then members while there is room, then coins from inside the top.
+    let mut seats: Vec<Option<Seat>> = Vec::new();
+    for candidate in candidates {
+        let seat = held.iter().find(|seat| is(seat, candidate)).cloned();
+        let new = Seat { coin: candidate.coin.clone(), id: candidate.id.clone(), since: now, outside: None };
+        let seat = seat.or(Some(new)).filter(|_| candidate.included && room > 0);
+        room -= usize::from(seat.is_some());
+        seats.push(seat.map(|seat| Seat { outside: None, ..seat }));
+    }
     for seat in held {
-        let mut seat = seat.clone();
-        let candidate = candidates.iter().find(|candidate| candidate.coin == seat.coin && candidate.id == seat.id);
-        let Some(candidate) = candidate else {
-            choice.left.push((seat.coin, "it is not on the list any more".to_string()));
+        if !candidates.iter().any(|candidate| is(seat, candidate)) {
+            choice.left.push((seat.coin.clone(), "it is not on the list any more".to_string()));
+        }
+    }
+    for (candidate, taken) in candidates.iter().zip(&mut seats).filter(|(_, taken)| taken.is_none()) {
+        let Some(seat) = held.iter().find(|seat| is(seat, candidate)) else { continue };
+        let place = candidate.place;
+        let outside = seat.outside.or(Some(now)).filter(|_| place > top);
+        let late = outside.is_some_and(|outside| now.saturating_sub(outside) >= leave_after_ms);
+        let why = if place > top && place > leave_rank {
+            format!("place {place} is below leave_rank, {leave_rank}")
+        } else if late {
+            format!("it has been outside the top {top} for leave_after, at place {place} now")
+        } else if room == 0 {
+            format!("there are no more than {top} places, and its is {place}")
+        } else {
+            room -= 1;
+            *taken = Some(Seat { outside, ..seat.clone() });
             continue;
         };
-        let place = candidate.place;
-        seat.outside = if place > top && !candidate.included { seat.outside.or(Some(now)) } else { None };
-        let late = seat.outside.is_some_and(|outside| now.saturating_sub(outside) >= leave_after_ms);
-        if seat.outside.is_some() && (place > leave_rank || late) {
-            let why = match place > leave_rank {
-                true => format!("place {place} is below leave_rank, {leave_rank}"),
-                false => format!("it has been outside the top {top} for leave_after, at place {place} now"),
-            };
-            choice.left.push((seat.coin, why));
-            continue;
-        }
-        staying.push(candidate);
-        seats.push((place, seat));
+        choice.left.push((seat.coin.clone(), why));
     }
-    seats.sort_by_key(|(place, _)| *place);
-    // Those that the owner wants come first, then members while there is room, then coins from inside the top.
-    let enters = |candidate: &&Candidate| !staying.contains(candidate);
-    let seat = |candidate: &Candidate| {
-        let Candidate { coin, id, place, .. } = candidate;
-        (*place, Seat { coin: coin.clone(), id: id.clone(), since: now, outside: None })
-    };
-    let wanted: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.included).take(top).collect();
-    let new: Vec<(usize, Seat)> = wanted.iter().copied().filter(enters).map(seat).collect();
-    while seats.len() + new.len() > top {
-        let ordinary = |(_, seat): &(usize, Seat)| !wanted.iter().any(|candidate| candidate.coin == seat.coin);
-        let Some(at) = seats.iter().rposition(ordinary) else { break };
-        let (place, seat) = seats.remove(at);
-        choice.left.push((seat.coin, format!("there are no more than {top} places, and its is {place}")));
-    }
-    seats.extend(new);
-    let inside = candidates.iter().filter(|candidate| candidate.place <= top && !candidate.included).filter(enters);
-    for candidate in inside {
-        if seats.len() < top {
-            seats.push(seat(candidate));
+    for (candidate, taken) in candidates.iter().zip(&mut seats).take(top).filter(|(_, taken)| taken.is_none()) {
+        if room > 0 {
+            room -= 1;
+            *taken = Some(Seat { coin: candidate.coin.clone(), id: candidate.id.clone(), since: now, outside: None });
         }
     }
-    if seats.len() < top {
-        return choice;
+    if room == 0 {
+        choice.seats = seats.into_iter().flatten().collect();
     }
-    seats.sort_by_key(|(place, _)| *place);
-    choice.seats = seats.into_iter().map(|(_, seat)| seat).collect();
     choice
 }
 
@@ -189,7 +182,7 @@ mod tests {
     #[test]
     fn included_coins_are_members_wherever_they_are_and_keep_their_place() {
         are(&[(0, "A B C D E F!"), (500, "A B C D E F G!")], &[("A B F", ""), ("A B G", "F")]);
-        are(&[(0, "A B C"), (1, "A B C D E F! G!")], &[("A B C", ""), ("A F G", "C B")]);
+        are(&[(0, "A B C"), (1, "A B C D E F! G!")], &[("A B C", ""), ("A F G", "B C")]);
         are(&[(0, "A B C D E F G!"), (500, "A B C D E F G!")], &[("A B G", ""); 2]);
     }
 

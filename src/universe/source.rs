@@ -2,7 +2,6 @@
 //!
 //! Nothing is believed in part: a reply that is cut, has an entry that cannot be read, or is older than it may be, is no list.
 
-use super::weights::{MOST_SIZE, PLACES};
 use crate::clock::iso_date;
 use crate::config::universe::{Location, Settings, Source as Place};
 use crate::exchange::Millis;
@@ -23,6 +22,12 @@ const MOST_REST_BYTES: usize = 64 * 1024;
 const MOST_LIST_BYTES: usize = 256 * 1024;
 /// More entries are no list that a portfolio follows.
 const MOST_ENTRIES: usize = 1000;
+/// Decimals of a size.
+const PLACES: i32 = 4;
+/// The largest size, in ten-thousandths: a hundred times what all there is is worth.
+const MOST_SIZE: u64 = 10_000_000_000_000_000_000;
+/// With as many digits there is room for another one.
+const MOST_STEPS: u64 = 1_000_000_000_000_000_000;
 /// How long an answer may take, in seconds.
 const TIMEOUT_S: u64 = 20;
 /// Pauses before a source that did not answer is asked again.
@@ -35,8 +40,8 @@ pub struct Entry {
     pub id: String,
     /// Its symbol in capital letters, or whatever stands in its place.
     pub symbol: String,
-    /// Market cap in dollars, or the weight that a list gives, in millionths.
-    pub size: Option<u128>,
+    /// Market cap in dollars, or the weight that a list gives, in ten-thousandths.
+    pub size: Option<u64>,
 }
 
 /// Why there is no list.
@@ -197,7 +202,11 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
             Some(cap) => Some(size(cap).ok_or_else(|| format!("the market cap of {id} cannot be read"))?),
         };
         newest = newest.max(row.get("last_updated").and_then(iso_date));
-        entries.push(Entry { id: id.to_string(), symbol: symbol.to_uppercase(), size: size.filter(|size| *size > 0) });
+        entries.push(Entry {
+            id: id.to_string(),
+            symbol: symbol.to_ascii_uppercase(),
+            size: size.filter(|size| *size > 0),
+        });
         Ok(())
     };
     let rest = json::rows(&mut reply.body, None, MOST_ROW_BYTES, MOST_REST_BYTES, &mut row);
@@ -247,7 +256,7 @@ fn list(
 
 /// Adds a coin of a list by its name, and its weight.
 fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) -> Result<(), String> {
-    let symbol = name.trim().to_uppercase();
+    let symbol = name.trim().to_ascii_uppercase();
     if !crate::config::is_coin(&symbol) {
         return Err(format!("\"{}\" is no coin", text::shown(name, 40)));
     }
@@ -320,8 +329,8 @@ fn coins(reader: &mut Reader<'_>, entries: &mut Vec<Entry>, updated: &mut Option
     })
 }
 
-/// A number from 0 to 10^15 in millionths, towards zero; JSON's exponents are allowed. `None` for anything else.
-pub fn size(text: &str) -> Option<u128> {
+/// A number from 0 to 10^15 in ten-thousandths, towards zero; JSON's exponents are allowed. `None` for anything else.
+pub fn size(text: &str) -> Option<u64> {
     let (number, exponent) = match text.split_once(['e', 'E']) {
         Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
         None => (text, 0),
@@ -330,27 +339,33 @@ pub fn size(text: &str) -> Option<u128> {
     if whole.is_empty() || !(-60..=60).contains(&exponent) {
         return None;
     }
-    let mut steps: u128 = 0;
-    for digit in whole.bytes().chain(part.bytes()) {
+    let mut steps: u64 = 0;
+    let mut shift = exponent + PLACES;
+    for (at, digit) in whole.bytes().chain(part.bytes()).enumerate() {
         let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        steps = steps.checked_mul(10)?.checked_add(u128::from(digit))?;
+        // Beyond 18 digits a decimal changes nothing that is kept, and another digit makes the number too large.
+        if steps < MOST_STEPS {
+            steps = steps * 10 + u64::from(digit);
+            shift -= i32::from(at >= whole.len());
+        } else if at < whole.len() {
+            shift += 1;
+        }
     }
-    let mut shift = exponent + i32::try_from(PLACES).ok()? - i32::try_from(part.len()).ok()?;
     while shift > 0 && steps > 0 {
         (steps, shift) = (steps.checked_mul(10)?, shift - 1);
     }
     while shift < 0 && steps > 0 {
-        (steps, shift) = (crate::amount::div_rem(steps, 10).0, shift + 1);
+        (steps, shift) = (steps / 10, shift + 1);
     }
     (steps <= MOST_SIZE).then_some(steps)
 }
 
-/// A size as text: without the millionths that nobody reads.
-pub fn shown_size(size: u128) -> String {
-    let (whole, part) = crate::amount::div_rem(size, 1_000_000);
+/// A size as plain decimal text.
+pub fn shown_size(size: u64) -> String {
+    let (whole, part) = (size / 10_000, size % 10_000);
     match part {
         0 => whole.to_string(),
-        _ => format!("{whole}.{part:06}").trim_end_matches('0').to_string(),
+        _ => format!("{whole}.{part:04}").trim_end_matches('0').to_string(),
     }
 }
 
@@ -359,33 +374,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_whole_millionths() {
-        for (text, millionths) in [
+    fn sizes_are_whole_ten_thousandths() {
+        for (text, steps) in [
             ("0", 0),
-            ("1", 1_000_000),
-            ("2060000000", 2_060_000_000_000_000),
-            ("33.333333", 33_333_333),
-            ("0.0000019", 1),
-            ("1.5e3", 1_500_000_000),
-            ("1.5E+3", 1_500_000_000),
-            ("25e-1", 2_500_000),
+            ("1", 10_000),
+            ("2060000000", 20_600_000_000_000),
+            ("2060000000.98765432109876543210", 20_600_000_009_876),
+            ("33.3333", 333_333),
+            ("0.00019", 1),
+            ("1.5e3", 15_000_000),
+            ("1.5E+3", 15_000_000),
+            ("25e-1", 25_000),
             ("1e-60", 0),
+            ("0.00000000000000000000000000012", 0),
             ("1.0e+15", MOST_SIZE),
+            ("1000000000000000000000000e-9", MOST_SIZE),
         ] {
-            assert_eq!(size(text), Some(millionths), "{text}");
+            assert_eq!(size(text), Some(steps), "{text}");
         }
-        for text in ["", "-1", "1e16", "1e", "1e999", "e5", "1.2.3", "0x5", "NaN", "1 000", "1,5", "1000000000000001"] {
+        for text in [
+            "",
+            "-1",
+            "1e16",
+            "1e",
+            "1e999",
+            "e5",
+            "1.2.3",
+            "0x5",
+            "NaN",
+            "1 000",
+            "1,5",
+            "1000000000000001",
+            "99999999999999999999999999999999",
+            "1844674407370955.1616",
+        ] {
             assert_eq!(size(text), None, "{text}");
         }
+        assert_eq!(shown_size(20_600_000_009_876), "2060000000.9876");
+        assert_eq!(shown_size(15_000), "1.5");
+        assert_eq!(shown_size(50_000), "5");
     }
 
-    fn read(text: &str) -> Result<Vec<(String, Option<u128>)>, String> {
+    fn read(text: &str) -> Result<Vec<(String, Option<u64>)>, String> {
         let (mut entries, mut updated) = (Vec::new(), None);
         match text.trim_start().starts_with(['[', '{']) {
             true => json_list(text, &mut entries, &mut updated)?,
             false => lines(text, &mut entries)?,
         }
-        Ok(entries.into_iter().map(|entry| (entry.symbol, entry.size.map(|size| size / 1_000_000))).collect())
+        Ok(entries.into_iter().map(|entry| (entry.symbol, entry.size.map(|size| size / 10_000))).collect())
     }
 
     #[test]

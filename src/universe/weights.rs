@@ -4,66 +4,82 @@
 //! for the one level `l` at which the weights sum to 100. It is found by fixing those that hit a bound, side by side with their
 //! total violation, as CSS resolves flexible lengths: while the sum of what is cut off at the cap is at least what is missing at the
 //! floor, the capped ones are final, else the floored ones are. Each round fixes one at least.
+//!
+//! A size has 30 bits at the most and there are a hundred of them, so that no product leaves 64 bits: a 32-bit processor has no more at once.
 
-use crate::amount::{Percent, div_rem};
+use crate::amount::Percent;
 
 /// Decimals of a percentage of the list.
 pub const PLACES: u32 = 6;
 /// All of it, in millionths of a percent.
-const WHOLE: u128 = 100_000_000;
-/// Largest size: 10^15 in millionths. A thousand of them times [`WHOLE`] are far inside 128 bits.
-pub const MOST_SIZE: u128 = 1_000_000_000_000_000_000_000;
-/// Before a root is taken, so that it has decimals.
-const ROOT_SCALE: u128 = 1_000_000_000_000;
+const WHOLE: u64 = 100_000_000;
+/// Sizes are halved together until they are below this: a billionth of the largest is still told.
+const MOST: u64 = 1 << 30;
+/// The most members of a list.
+pub const MOST_TOP: usize = 100;
 
 /// One millionth of a percent.
 pub fn step() -> Percent {
     Percent::parse("0.000001").unwrap_or_default()
 }
 
-/// The square root of a size towards zero, in units that only compare with other roots: thirteen digits and more.
-pub fn root(size: u128) -> u128 {
-    size.min(MOST_SIZE).saturating_mul(ROOT_SCALE).isqrt()
+/// A percentage in millionths, towards zero.
+fn steps(percent: Percent) -> u64 {
+    u64::try_from(percent.ticks(step())).unwrap_or(WHOLE).min(WHOLE)
 }
 
 /// Whether so many weights can sum to 100 percent between `min` and `max`.
 pub fn feasible(count: usize, min: Percent, max: Percent) -> bool {
-    let (count, step) = (count as u128, step());
-    count > 0 && count * min.ticks(step) <= WHOLE && count * max.ticks(step) >= WHOLE
+    let few = u64::try_from(count).ok().filter(|_| (1..=MOST_TOP).contains(&count));
+    few.is_some_and(|count| count * steps(min) <= WHOLE && count * steps(max) >= WHOLE)
 }
 
-/// Weights in percent, in proportion to `sizes` (each above zero and at most [`MOST_SIZE`]) as far as the bounds allow. Rounded
-/// towards zero; the millionths that remain go to the first ones that are at no bound, one each. `None` when no weights can satisfy the bounds.
-pub fn weights(sizes: &[u128], min: Percent, max: Percent) -> Option<Vec<Percent>> {
-    if !feasible(sizes.len(), min, max) || sizes.iter().any(|size| !(1..=MOST_SIZE).contains(size)) {
+/// The square roots of sizes, towards zero, in units that only compare with each other. All sizes are doubled or halved together
+/// before, so that the largest root has 31 bits or 32.
+pub fn roots(sizes: &[u64]) -> Vec<u64> {
+    let spare = sizes.iter().max().map_or(0, |largest| (largest | 1).leading_zeros() & !1);
+    sizes.iter().map(|size| (size << spare).isqrt()).collect()
+}
+
+/// Weights in percent, in proportion to `sizes`, each above zero, as far as the bounds allow. Rounded towards zero; the millionths that
+/// remain go to the first ones that are at no bound, one each. `None` when no weights can satisfy the bounds.
+pub fn weights(sizes: &[u64], min: Percent, max: Percent) -> Option<Vec<Percent>> {
+    if !feasible(sizes.len(), min, max) || sizes.contains(&0) {
         return None;
     }
-    let (min, max) = (min.ticks(step()), max.ticks(step()));
-    let mut filled: Vec<Option<u128>> = vec![None; sizes.len()];
-    let (mut rest, mut level) = (WHOLE, sizes.iter().sum::<u128>());
+    let (min, max) = (steps(min), steps(max));
+    let mut surplus = 0;
+    while sizes.iter().any(|size| size >> surplus >= MOST) {
+        surplus += 1;
+    }
+    let sizes: Vec<u64> = sizes.iter().map(|size| (size >> surplus).max(1)).collect();
+    let mut filled: Vec<Option<u64>> = vec![None; sizes.len()];
+    let (mut rest, mut level) = (WHOLE, sizes.iter().sum::<u64>());
     loop {
         // A free one would get rest * size / level.
-        let free = || sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none()).map(|(size, _)| *size);
-        let over = |size: u128| rest * size >= max * level;
-        let under = |size: u128| rest * size < min * level;
-        let cut: u128 = free().filter(|size| over(*size)).map(|size| rest * size - max * level).sum();
-        let lack: u128 = free().filter(|size| under(*size)).map(|size| min * level - rest * size).sum();
-        let some_over = free().any(over);
+        let (mut cut, mut lack, mut some_over) = (0, 0, false);
+        for (size, _) in sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none()) {
+            let (share, most, least) = (rest * size, max * level, min * level);
+            some_over |= share >= most;
+            cut += share.saturating_sub(most);
+            lack += least.saturating_sub(share);
+        }
         if !some_over && lack == 0 {
             break;
         }
-        let (bound, beyond): (u128, &dyn Fn(u128) -> bool) =
-            if some_over && cut >= lack { (max, &over) } else { (min, &under) };
-        let fixed: Vec<bool> =
-            sizes.iter().zip(&filled).map(|(size, weight)| weight.is_none() && beyond(*size)).collect();
-        for ((size, weight), _) in sizes.iter().zip(&mut filled).zip(fixed).filter(|(_, fixed)| *fixed) {
-            *weight = Some(bound);
-            (rest, level) = (rest - bound, level - size);
+        let capping = some_over && cut >= lack;
+        let (share, bound) = (rest, if capping { max } else { min });
+        let (most, least) = (max * level, min * level);
+        for (size, weight) in sizes.iter().zip(&mut filled).filter(|(_, weight)| weight.is_none()) {
+            if capping && share * size >= most || !capping && share * size < least {
+                *weight = Some(bound);
+                (rest, level) = (rest - bound, level - size);
+            }
         }
     }
-    let share = |size: u128| div_rem(rest * size, level).0;
+    let share = |size: u64| if level > 0 { rest * size / level } else { 0 };
     let free = sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none());
-    let mut left = rest - free.map(|(size, _)| share(*size)).sum::<u128>();
+    let mut left = rest - free.map(|(size, _)| share(*size)).sum::<u64>();
     let mut weights = Vec::new();
     for (size, weight) in sizes.iter().zip(&filled) {
         let steps = weight.unwrap_or_else(|| {
@@ -71,7 +87,7 @@ pub fn weights(sizes: &[u128], min: Percent, max: Percent) -> Option<Vec<Percent
             left -= one;
             share(*size) + one
         });
-        weights.push(Percent::of_ticks(steps, step())?);
+        weights.push(Percent::of_ticks(steps.into(), step())?);
     }
     Some(weights)
 }
@@ -84,13 +100,13 @@ mod tests {
         Percent::parse(text).unwrap()
     }
 
-    fn of(sizes: &[u128], min: &str, max: &str) -> Option<Vec<String>> {
+    fn of(sizes: &[u64], min: &str, max: &str) -> Option<Vec<String>> {
         let weights = weights(sizes, percent(min), percent(max))?;
         assert_eq!(weights.iter().copied().sum::<Percent>(), Percent::HUNDRED);
         Some(weights.iter().map(ToString::to_string).collect())
     }
 
-    fn are(sizes: &[u128], min: &str, max: &str, expected: &[&str]) {
+    fn are(sizes: &[u64], min: &str, max: &str, expected: &[&str]) {
         let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
         assert_eq!(of(sizes, min, max), Some(expected), "{sizes:?} {min} {max}");
     }
@@ -124,10 +140,20 @@ mod tests {
     }
 
     #[test]
-    fn roots_are_towards_zero() {
-        for size in [0, 1, 2, 3, 4, 999_999, MOST_SIZE] {
-            let root = root(size);
-            assert!(root * root <= size * ROOT_SCALE && (root + 1) * (root + 1) > size * ROOT_SCALE, "{size}");
-        }
+    fn sizes_that_are_far_apart_keep_their_bounds() {
+        // The least one counts as a billionth of the largest.
+        are(&[u64::MAX, 1], "0", "100", &["100", "0"]);
+        are(&[u64::MAX, u64::MAX, 1], "0.5", "100", &["49.75", "49.75", "0.5"]);
+        are(&[u64::MAX - 1, u64::MAX / 3], "0", "100", &["75", "25"]);
+    }
+
+    #[test]
+    fn roots_are_in_proportion() {
+        assert!(roots(&[]).is_empty());
+        assert_eq!(roots(&[0, 0]), [0, 0]);
+        // 25 to 16 to 1 are squares of 5, 4 and 1, each doubled 29 times.
+        assert_eq!(roots(&[25, 16, 1]), [5 << 29, 4 << 29, 1 << 29]);
+        let roots = roots(&[u64::MAX, 2, 1 << 60]);
+        assert_eq!(roots, [(1 << 32) - 1, 1, 1 << 30]);
     }
 }
