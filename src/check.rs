@@ -3,7 +3,7 @@
 use crate::amount::Percent;
 use crate::clock::span;
 use crate::command::{Context, Problem, print};
-use crate::config::Venue;
+use crate::config::{Config, Venue};
 use crate::exchange::{Exchange, Kind};
 use crate::execute;
 use crate::journal;
@@ -12,6 +12,7 @@ use crate::market::Coin;
 use crate::output;
 use crate::portfolio::Portfolio;
 use crate::store;
+use crate::universe::{Look, Trouble};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -66,11 +67,12 @@ type Tell<'t> = &'t mut dyn FnMut(&'static str, u8, String);
 
 fn look(context: &Context<'_>, tell: Tell<'_>) {
     let config = context.config;
-    tell(
-        "config",
-        0,
-        format!("{} coins, quote {}, {}", config.allocation.len(), config.quote, context.args.config.display()),
-    );
+    let coins = match (&config.universe, config.allocation.len()) {
+        (None, count) => format!("{count} coins"),
+        (Some(list), 0) => format!("a list of {} coins", list.rules.top),
+        (Some(list), count) => format!("{count} coins and a list of {}", list.rules.top),
+    };
+    tell("config", 0, format!("{coins}, quote {}, {}", config.quote, context.args.config.display()));
     for (coin, target) in &config.allocation {
         if config.relative_tolerance.is_none()
             && *target <= config.tolerance
@@ -122,7 +124,35 @@ fn look(context: &Context<'_>, tell: Tell<'_>) {
     for market in listings.iter().map(|(_, listing)| &listing.market).filter(|market| !market.tradable) {
         tell("pair", 1, format!("{} takes no orders now", market.symbol));
     }
-    account(context, &mut *exchange, missing.is_empty(), tell);
+    let config = list_of_coins(context, &mut *exchange, tell);
+    account(config.filter(|_| missing.is_empty()).as_ref(), &mut *exchange, tell);
+}
+
+/// The list that the portfolio follows, as the next cycle would read it; returns the config with its members, if there are any.
+fn list_of_coins(context: &Context<'_>, exchange: &mut dyn Exchange, tell: Tell<'_>) -> Option<Config> {
+    let mut config = context.config.clone();
+    let universe = match context.universe() {
+        Ok(universe) => universe,
+        Err(problem) => {
+            tell("list", problem.code, problem.message);
+            return None;
+        }
+    };
+    let Some(mut universe) = universe else { return Some(config) };
+    match universe.look(exchange, &config, context.machine.clock.now()) {
+        Ok(Look { refused: None, record: Some(record), .. }) => {
+            let coins: Vec<&str> = record.members.iter().map(|member| member.seat.coin.as_str()).collect();
+            tell("list", 0, format!("{}: {}; see rebalancer universe", universe.name(), coins.join(", ")));
+            universe.record = record;
+        }
+        Ok(look) => tell("list", 1, look.refused.unwrap_or_default()),
+        Err(Trouble::List(error)) => tell("list", 1, error.message),
+        Err(Trouble::Exchange(error)) => tell("list", 1, error.message),
+    }
+    if let Some(trouble) = universe.trouble() {
+        tell("list", 0, format!("note: {trouble}"));
+    }
+    universe.allocate(&mut config).ok().map(|()| config)
 }
 
 /// The state directory and the journal in it.
@@ -179,8 +209,8 @@ fn pairs(context: &Context<'_>, exchange: &mut dyn Exchange, missing: &[Coin], t
     }
 }
 
-fn account(context: &Context<'_>, exchange: &mut dyn Exchange, complete: bool, tell: Tell<'_>) {
-    let config = context.config;
+/// The account and what the key may do; with a config that is complete also prices and values.
+fn account(config: Option<&Config>, exchange: &mut dyn Exchange, tell: Tell<'_>) {
     let balances = match exchange.balances() {
         Ok(balances) => balances,
         Err(error) => {
@@ -202,9 +232,7 @@ fn account(context: &Context<'_>, exchange: &mut dyn Exchange, complete: bool, t
         }
         Err(error) => tell("permission", 1, error.message),
     }
-    if !complete {
-        return;
-    }
+    let Some(config) = config else { return };
     let listings = exchange.listings(&crate::portfolio::coins(config, &balances));
     match listings.map(|listings| Portfolio::new(config, &balances, &listings)) {
         Ok(Ok(portfolio)) => tell("prices", 0, format!("worth {} {}", portfolio.total.rounded(2), config.quote)),

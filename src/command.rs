@@ -18,7 +18,6 @@ use crate::output;
 use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
 use crate::store;
-use crate::universe::source::Error as Unreadable;
 use crate::universe::{Trouble, Universe};
 use std::ffi::OsString;
 use std::fs::File;
@@ -317,7 +316,13 @@ fn universe(context: &Context<'_>) -> Result<(), Problem> {
     let look = match universe.look(&mut *exchange, context.config, clock.now()) {
         Ok(look) => look,
         Err(Trouble::Exchange(error)) => return Err(Failure::Exchange(error).into()),
-        Err(Trouble::List(Unreadable::Unusable(why) | Unreadable::TooMany(why))) => return Err(Problem::new(1, why)),
+        Err(Trouble::List(error)) => {
+            let stays = match universe.has_list() {
+                true => "the list that is there stays, see rebalancer status",
+                false => "there is no list yet, so nothing is traded",
+            };
+            return Err(Problem::new(1, format!("{}; {stays}", error.message)));
+        }
     };
     match json {
         true => print(&format!("{}\n", output::look_json(&look, &universe))),

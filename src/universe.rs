@@ -175,11 +175,11 @@ impl<'a> Universe<'a> {
                     None
                 }
                 Ok(Look { refused, .. }) => refused,
-                Err(Trouble::List(source::Error::Unusable(why))) => Some(why),
-                Err(Trouble::List(source::Error::TooMany(why))) => {
-                    self.record.not_before =
-                        self.record.not_before.filter(|until| *until > now).or(Some(now + LEFT_ALONE_MS));
-                    Some(why)
+                Err(Trouble::List(error)) => {
+                    if error.kind == source::Kind::TooMany && self.left_alone_until(now).is_none() {
+                        self.record.not_before = Some(now + LEFT_ALONE_MS);
+                    }
+                    Some(error.message)
                 }
                 Err(Trouble::Exchange(error)) => return Err(Failure::Exchange(error)),
             };
@@ -224,15 +224,20 @@ impl<'a> Universe<'a> {
         })
     }
 
+    /// Until when the source is to be left alone. A moment that is further ahead was written with a wrong clock.
+    fn left_alone_until(&self, now: Millis) -> Option<Millis> {
+        self.record.not_before.filter(|until| (now..=now + LEFT_ALONE_MS).contains(until))
+    }
+
     /// Reads the list and says what follows from it; nothing is changed.
     ///
     /// # Errors
     /// See [`Trouble`].
     pub fn look(&self, exchange: &mut dyn Exchange, config: &Config, now: Millis) -> Result<Look, Trouble> {
-        if let Some(until) = self.record.not_before.filter(|until| (now..=now + LEFT_ALONE_MS).contains(until)) {
-            let why =
-                format!("the source was asked too often (http 429); it is left alone until {}", self.log.show(until));
-            return Err(Trouble::List(source::Error::TooMany(why)));
+        if let Some(until) = self.left_alone_until(now) {
+            let until = self.log.show(until);
+            let message = format!("the source was asked too often (http 429); it is left alone until {until}");
+            return Err(Trouble::List(source::Error { kind: source::Kind::TooMany, message }));
         }
         let rules = self.settings.rules;
         let per_page = (rules.leave_rank * 5).clamp(LEAST_PER_PAGE, MOST_PER_PAGE);

@@ -28,6 +28,8 @@ const PLACES: i32 = 4;
 const MOST_SIZE: u64 = 10_000_000_000_000_000_000;
 /// With as many digits there is room for another one.
 const MOST_STEPS: u64 = 1_000_000_000_000_000_000;
+/// A longer message is cut.
+const MOST_LETTERS: usize = 300;
 /// How long an answer may take, in seconds.
 const TIMEOUT_S: u64 = 20;
 /// Pauses before a source that did not answer is asked again.
@@ -44,12 +46,37 @@ pub struct Entry {
     pub size: Option<u64>,
 }
 
-/// Why there is no list.
-pub enum Error {
-    /// The source cannot be read, or what it says cannot be believed.
-    Unusable(String),
+/// What may be done about a list that is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is to be looked at by the owner, or to be read another day.
+    Unusable,
+    /// Asking again at once may help.
+    Passing,
     /// The source was asked too often.
-    TooMany(String),
+    TooMany,
+}
+
+/// Why there is no list: it cannot be read, or what it says cannot be believed.
+pub struct Error {
+    /// What may be done.
+    pub kind: Kind,
+    /// Lower-case sentence. Never holds a key.
+    pub message: String,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, message: text::shown(&message.into(), MOST_LETTERS) }
+    }
+}
+
+fn unusable(why: impl Into<String>) -> Error {
+    Error::new(Kind::Unusable, why)
+}
+
+fn passing(why: impl Into<String>) -> Error {
+    Error::new(Kind::Passing, why)
 }
 
 /// A source that is being read.
@@ -91,15 +118,15 @@ impl<'a> Source<'a> {
                     read.retain(|entry| entry.id.is_empty() || !entries.iter().any(|other| other.id == entry.id));
                     entries.append(&mut read);
                     return match entries.len() {
-                        0 => Err(Error::Unusable("the list is empty".to_string())),
+                        0 => Err(unusable("the list is empty")),
                         count if count > MOST_ENTRIES => {
-                            Err(Error::Unusable(format!("the list has more than {MOST_ENTRIES} coins")))
+                            Err(unusable(format!("the list has more than {MOST_ENTRIES} coins")))
                         }
                         _ => Ok(full),
                     };
                 }
-                Err((error, passing)) => {
-                    let pause = PAUSES_MS.get(attempt).filter(|_| passing).copied();
+                Err(error) => {
+                    let pause = PAUSES_MS.get(attempt).filter(|_| error.kind == Kind::Passing).copied();
                     let Some(pause) = pause else { return Err(error) };
                     self.log.detail(&format!("the list cannot be read; asking again in {} s", pause / 1000));
                     self.machine.clock.sleep(pause);
@@ -109,14 +136,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// One attempt; an error comes with whether another one may be answered.
-    fn once(
-        &mut self,
-        page: usize,
-        per_page: usize,
-        now: Millis,
-        entries: &mut Vec<Entry>,
-    ) -> Result<bool, (Error, bool)> {
+    /// One attempt.
+    fn once(&mut self, page: usize, per_page: usize, now: Millis, entries: &mut Vec<Entry>) -> Result<bool, Error> {
         let settings = self.settings;
         match (&settings.source, &mut self.http) {
             (Place::CoinGecko { category, .. }, Some(http)) => {
@@ -149,21 +170,12 @@ impl<'a> Source<'a> {
     }
 }
 
-fn unusable(why: impl Into<String>) -> (Error, bool) {
-    (Error::Unusable(text::shown(&why.into(), 300)), false)
-}
-
-fn passing(why: String) -> (Error, bool) {
-    (unusable(why).0, true)
-}
-
 /// What an HTTP status says before the body is read. A server's words are not shown: they may repeat the key.
-fn status(status: u16) -> Result<(), (Error, bool)> {
+fn status(status: u16) -> Result<(), Error> {
     match status {
         200 => Ok(()),
         429 => {
-            let why = "the source was asked too often (http 429); it is left alone for a minute";
-            Err((Error::TooMany(why.to_string()), false))
+            Err(Error::new(Kind::TooMany, "the source was asked too often (http 429); it is left alone for a minute"))
         }
         401 | 403 => Err(unusable(format!("the source refused (http {status}); is REBALANCER_COINGECKO_KEY right?"))),
         400..=499 => Err(unusable(format!("the source knows no such list (http {status}); look at category or list"))),
@@ -172,7 +184,7 @@ fn status(status: u16) -> Result<(), (Error, bool)> {
 }
 
 /// Whether data of a time is young enough.
-fn fresh(time: Option<Millis>, max_age_ms: Option<Millis>, now: Millis) -> Result<(), (Error, bool)> {
+fn fresh(time: Option<Millis>, max_age_ms: Option<Millis>, now: Millis) -> Result<(), Error> {
     let Some(most) = max_age_ms else { return Ok(()) };
     let Some(time) = time else {
         return Err(unusable("the list does not say how old it is, so max_age cannot be kept"));
@@ -187,7 +199,7 @@ fn fresh(time: Option<Millis>, max_age_ms: Option<Millis>, now: Millis) -> Resul
 }
 
 /// Reads one page of CoinGecko's markets, row by row; returns the time of its newest row.
-fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Result<Option<Millis>, (Error, bool)> {
+fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Result<Option<Millis>, Error> {
     let mut reply = http.send(path, None, (MOST_BYTES, TIMEOUT_S)).map_err(|failure| passing(failure.message))?;
     status(reply.status)?;
     let mut newest = None;
@@ -237,7 +249,7 @@ fn list(
     settings: &Settings,
     now: Millis,
     entries: &mut Vec<Entry>,
-) -> Result<bool, (Error, bool)> {
+) -> Result<bool, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut updated = modified;
     let read = match text.trim_start().starts_with(['[', '{']) {
