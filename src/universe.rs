@@ -257,7 +257,7 @@ impl<'a> Universe<'a> {
                 break lines;
             }
         };
-        Ok(self.choose(lines, now))
+        Ok(self.choose(lines, config, now))
     }
 
     /// Matches entries with coins, and these with markets; gives places.
@@ -357,7 +357,7 @@ impl<'a> Universe<'a> {
     }
 
     /// Who is a member from now on, with which weight.
-    fn choose(&self, mut lines: Vec<Line>, now: Millis) -> Look {
+    fn choose(&self, mut lines: Vec<Line>, config: &Config, now: Millis) -> Look {
         let held: Vec<Seat> = self.record.members.iter().map(|member| member.seat.clone()).collect();
         let lost = |line: &&Line| {
             line.entry.size.is_none() && held.iter().any(|seat| line.is(&seat.coin, &seat.id)) && self.needs_size()
@@ -423,7 +423,9 @@ impl<'a> Universe<'a> {
         let left = choice.left.into_iter().map(|(coin, _)| (coin, now));
         for (coin, at) in self.record.departed.iter().cloned().chain(left) {
             let is_back = record.members.iter().any(|member| member.seat.coin == coin);
-            if !is_back && !record.departed.iter().any(|(known, _)| *known == coin) {
+            // What the owner holds by an own decision now is not the list's any more.
+            let is_fixed = config.allocation.iter().any(|(fixed, _)| *fixed == coin);
+            if !is_back && !is_fixed && !record.departed.iter().any(|(known, _)| *known == coin) {
                 record.departed.push((coin, at));
             }
         }

@@ -77,7 +77,7 @@ pub fn weights(sizes: &[u64], min: Percent, max: Percent) -> Option<Vec<Percent>
             }
         }
     }
-    let share = |size: u64| if level > 0 { rest * size / level } else { 0 };
+    let share = |size: u64| (rest * size).checked_div(level).unwrap_or(0);
     let free = sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none());
     let mut left = rest - free.map(|(size, _)| share(*size)).sum::<u64>();
     let mut weights = Vec::new();
