@@ -1,6 +1,6 @@
 //! An owner: a folder with a config, a key, and runs of the real program against the loopback exchange.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../program/mod.rs"]
 mod program;
