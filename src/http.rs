@@ -101,6 +101,11 @@ pub struct Body {
 }
 
 impl Body {
+    /// Whether its length was announced: without it only what it says can show that it is whole.
+    pub fn is_measured(&self) -> bool {
+        self.expected.is_some()
+    }
+
     /// The whole body as text.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod source;
 pub mod weights;
 
 use crate::amount::Percent;
+use crate::clock::MOST_CLOCK_ERROR_MS;
 use crate::config::universe::{Settings, Weighting};
 use crate::config::{self, Config};
 use crate::exchange::{self, Exchange, Millis};
@@ -146,10 +147,11 @@ impl<'a> Universe<'a> {
         self.record.read_at.is_some() && self.record.subject == self.subject
     }
 
-    /// Whether the list is to be read again. One from the future was read with a wrong clock.
+    /// Whether the list is to be read again. One from the future was read with a wrong clock, if from further ahead than clocks may
+    /// differ: a cycle goes by the exchange's, other commands by this machine's.
     pub fn is_due(&self, now: Millis) -> bool {
         let age = self.record.read_at.map(|read| now.saturating_sub(read));
-        let young = age.is_some_and(|age| (0..self.settings.refresh_ms).contains(&age));
+        let young = age.is_some_and(|age| (-MOST_CLOCK_ERROR_MS..self.settings.refresh_ms).contains(&age));
         self.record.again || !young || !self.has_list()
     }
 
@@ -226,7 +228,8 @@ impl<'a> Universe<'a> {
 
     /// Until when the source is to be left alone. A moment that is further ahead was written with a wrong clock.
     fn left_alone_until(&self, now: Millis) -> Option<Millis> {
-        self.record.not_before.filter(|until| (now..=now + LEFT_ALONE_MS).contains(until))
+        let most = now + LEFT_ALONE_MS + MOST_CLOCK_ERROR_MS;
+        self.record.not_before.filter(|until| (now..=most).contains(until))
     }
 
     /// Reads the list and says what follows from it; nothing is changed.

@@ -67,7 +67,7 @@ pub struct Error {
 
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: text::shown(&message.into(), MOST_LETTERS) }
+        Error { kind, message: message.into() }
     }
 }
 
@@ -85,6 +85,7 @@ pub struct Source<'a> {
     log: &'a Log<'a>,
     settings: &'a Settings,
     http: Option<Http<'a>>,
+    key: Option<String>,
 }
 
 impl<'a> Source<'a> {
@@ -95,12 +96,21 @@ impl<'a> Source<'a> {
                 // The root of paid keys has a header of its own (CoinGecko's documentation, "Authentication").
                 let pro = base_url.starts_with("https://pro-api.");
                 let header = if pro { "x-cg-pro-api-key" } else { "x-cg-demo-api-key" };
-                Some(Http::new(machine, log, base_url).with_header(key.map(|key| (header, key))))
+                Some(Http::new(machine, log, base_url).with_header(key.clone().map(|key| (header, key))))
             }
             Place::List(Location::Address { base, .. }) => Some(Http::new(machine, log, base)),
             Place::List(Location::File(_)) => None,
         };
-        Source { machine, log, settings, http }
+        Source { machine, log, settings, http, key }
+    }
+
+    /// An error as it may be shown: a source may repeat the key in anything, also where its message is cut.
+    fn shown(&self, Error { kind, message }: Error) -> Error {
+        let message = match &self.key {
+            Some(key) => message.replace(key, "***"),
+            None => message,
+        };
+        Error { kind, message: text::shown(&message, MOST_LETTERS) }
     }
 
     /// Adds what the source has on a page (from 1) of so many coins; whether there may be more. What lies back longer than
@@ -127,7 +137,7 @@ impl<'a> Source<'a> {
                 }
                 Err(error) => {
                     let pause = PAUSES_MS.get(attempt).filter(|_| error.kind == Kind::Passing).copied();
-                    let Some(pause) = pause else { return Err(error) };
+                    let Some(pause) = pause else { return Err(self.shown(error)) };
                     self.log.detail(&format!("the list cannot be read; asking again in {} s", pause / 1000));
                     self.machine.clock.sleep(pause);
                     attempt += 1;
@@ -155,8 +165,12 @@ impl<'a> Source<'a> {
                 let reply = http.send(path, None, (MOST_LIST_BYTES, TIMEOUT_S));
                 let reply = reply.map_err(|failure| passing(failure.message))?;
                 status(reply.status)?;
-                let modified = reply.modified;
+                let (modified, measured) = (reply.modified, reply.body.is_measured());
                 let text = reply.body.text().map_err(|error| passing(format!("the list broke off: {error}")))?;
+                if !measured && !is_json(&text) {
+                    let why = "its length is not announced, so it may be cut; a list as JSON needs none";
+                    return Err(unusable(format!("the list cannot be read: {why}")));
+                }
                 list(&text, modified, settings, now, entries)
             }
             (Place::List(Location::File(path)), _) => {
@@ -226,10 +240,19 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
         RowsError::Io(error) => passing(format!("the list broke off: {error}")),
         RowsError::Garbled(why) => passing(format!("the list cannot be read: {why}")),
     })?;
-    match Reader::new(&rest).map(|reader| reader.next()) {
-        Ok(Next::Array) => {}
-        _ => return Err(unusable("the source answered something that is no list")),
+    let mut count = 0;
+    let mut element = |reader: &mut Reader<'_>| {
+        count += 1;
+        reader.skip()
+    };
+    if Reader::new(&rest).and_then(|mut reader| reader.array(&mut element)).is_err() {
+        return Err(unusable("the source answered something that is no list"));
     }
+    // A coin whose place is taken by null would be missing, and a member that is missing is sold.
+    if count != entries.len() {
+        return Err(unusable("the list holds something that is no coin"));
+    }
+    no_coin_twice(entries)?;
     // Ordered by market cap, coins without one come last. One in between means that caps are missing.
     let mut gap = None;
     for entry in entries.iter() {
@@ -242,6 +265,16 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     Ok(newest)
 }
 
+/// A text without the byte order mark that some editors put before it.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Whether a list is JSON, and not one coin a line.
+fn is_json(text: &str) -> bool {
+    unmarked(text).trim_start().starts_with(['[', '{'])
+}
+
 /// Reads a list of one's own; there is never more than one page of it.
 fn list(
     text: &str,
@@ -250,20 +283,26 @@ fn list(
     now: Millis,
     entries: &mut Vec<Entry>,
 ) -> Result<bool, Error> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut updated = modified;
-    let read = match text.trim_start().starts_with(['[', '{']) {
-        true => json_list(text, entries, &mut updated),
-        false => lines(text, entries),
+    let read = match is_json(text) {
+        true => json_list(unmarked(text), entries, &mut updated),
+        false => lines(unmarked(text), entries),
     };
     read.map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
+    no_coin_twice(entries)?;
+    fresh(updated, settings.max_age_ms, now)?;
+    Ok(false)
+}
+
+/// Which of two is right is not guessed. Where a source has ids, coins may share a symbol.
+fn no_coin_twice(entries: &[Entry]) -> Result<(), Error> {
     for (at, entry) in entries.iter().enumerate() {
-        if entries.iter().take(at).any(|other| other.symbol == entry.symbol && other.id == entry.id) {
+        let same = |other: &Entry| other.id == entry.id && (!entry.id.is_empty() || other.symbol == entry.symbol);
+        if entries.iter().take(at).any(same) {
             return Err(unusable(format!("the list names {} twice", entry.symbol)));
         }
     }
-    fresh(updated, settings.max_age_ms, now)?;
-    Ok(false)
+    Ok(())
 }
 
 /// Adds a coin of a list by its name, and its weight.
