@@ -23,6 +23,10 @@ const MOST_REST_BYTES: usize = 64 * 1024;
 const MOST_LIST_BYTES: usize = 256 * 1024;
 /// More entries are no list that a portfolio follows.
 const MOST_ENTRIES: usize = 1000;
+/// A longer id is none, and the record of a hundred members must not outgrow its file.
+const MOST_ID_BYTES: usize = 200;
+/// As much of a symbol as is kept: no coin has half of it.
+const MOST_SYMBOL: usize = 40;
 /// How long an answer may take, in seconds.
 const TIMEOUT_S: u64 = 20;
 /// Pauses before a source that did not answer is asked again.
@@ -33,7 +37,7 @@ const PAUSES_MS: [Millis; 2] = [1000, 2000];
 pub struct Entry {
     /// The source's own id of the coin; empty when it has none and names coins as the exchange does.
     pub id: String,
-    /// Its symbol in capital letters, or whatever stands in its place.
+    /// Its symbol in capital letters, or whatever stands in its place, as it may be shown.
     pub symbol: String,
     /// Market cap in dollars, or the weight that a list gives, in millionths.
     pub size: Option<u128>,
@@ -87,9 +91,7 @@ impl<'a> Source<'a> {
                     entries.append(&mut read);
                     return match entries.len() {
                         0 => Err(Error::Unusable("the list is empty".to_string())),
-                        count if count > MOST_ENTRIES => {
-                            Err(Error::Unusable(format!("the list has more than {MOST_ENTRIES} coins")))
-                        }
+                        count if count > MOST_ENTRIES => Err(Error::Unusable(format!("the list: {}", too_many()))),
                         _ => Ok(full),
                     };
                 }
@@ -189,7 +191,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     let mut row = |text: &str| {
         // Supplies of 24 digits and exponents with a plus sign are numbers here, and the tokenizer takes neither.
         let row = Row::read(&json::quote_numbers(text))?;
-        let (Some(id), Some(symbol)) = (row.get("id"), row.get("symbol")) else {
+        let (Some(id), Some(symbol)) = (row.get("id").filter(|id| !id.is_empty()), row.get("symbol")) else {
             return Err("a coin has no id or no symbol".to_string());
         };
         let size = match row.get("market_cap") {
@@ -197,8 +199,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
             Some(cap) => Some(size(cap).ok_or_else(|| format!("the market cap of {id} cannot be read"))?),
         };
         newest = newest.max(row.get("last_updated").and_then(iso_date));
-        entries.push(Entry { id: id.to_string(), symbol: symbol.to_uppercase(), size: size.filter(|size| *size > 0) });
-        Ok(())
+        add(entries, Entry { id: id.to_string(), symbol: capital(symbol), size: size.filter(|size| *size > 0) })
     };
     let rest = json::rows(&mut reply.body, None, MOST_ROW_BYTES, MOST_REST_BYTES, &mut row);
     let rest = rest.map_err(|error| match error {
@@ -208,6 +209,13 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     match Reader::new(&rest).map(|reader| reader.next()) {
         Ok(Next::Array) => {}
         _ => return Err(unusable("the source answered something that is no list")),
+    }
+    if let Some(id) = entries
+        .iter()
+        .enumerate()
+        .find_map(|(at, entry)| entries.iter().take(at).any(|other| other.id == entry.id).then_some(&entry.id))
+    {
+        return Err(unusable(format!("the list names {id} twice")));
     }
     // Ordered by market cap, coins without one come last. One in between means that caps are missing.
     let mut gap = None;
@@ -229,26 +237,58 @@ fn list(
     now: Millis,
     entries: &mut Vec<Entry>,
 ) -> Result<bool, (Error, bool)> {
+    let (read, updated) = own(text).map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
+    *entries = read;
+    fresh(updated.or(modified), settings.max_age_ms, now)?;
+    Ok(false)
+}
+
+/// What the text of a list says: its coins, and the time that it names, if it names one.
+///
+/// # Errors
+/// Why it is no list.
+pub fn own(text: &str) -> Result<(Vec<Entry>, Option<Millis>), String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut updated = modified;
-    let read = match text.trim_start().starts_with(['[', '{']) {
-        true => json_list(text, entries, &mut updated),
-        false => lines(text, entries),
-    };
-    read.map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
+    let (mut entries, mut updated) = (Vec::new(), None);
+    match text.trim_start().starts_with(['[', '{']) {
+        true => json_list(text, &mut entries, &mut updated)?,
+        false => lines(text, &mut entries)?,
+    }
     for (at, entry) in entries.iter().enumerate() {
         if entries.iter().take(at).any(|other| other.symbol == entry.symbol && other.id == entry.id) {
-            return Err(unusable(format!("the list names {} twice", entry.symbol)));
+            return Err(format!("it names {} twice", entry.symbol));
         }
     }
-    fresh(updated, settings.max_age_ms, now)?;
-    Ok(false)
+    Ok((entries, updated))
+}
+
+fn too_many() -> String {
+    format!("it has more than {MOST_ENTRIES} coins")
+}
+
+/// A symbol in capital letters. Of the plain ones alone: there are letters elsewhere whose capital is a plain one.
+fn capital(symbol: &str) -> String {
+    text::shown(symbol, MOST_SYMBOL).to_ascii_uppercase()
+}
+
+fn add(entries: &mut Vec<Entry>, entry: Entry) -> Result<(), String> {
+    if entry.id.len() > MOST_ID_BYTES {
+        return Err(format!("the id of {} is longer than {MOST_ID_BYTES} bytes", entry.symbol));
+    }
+    if entries.len() >= MOST_ENTRIES {
+        return Err(too_many());
+    }
+    entries.push(entry);
+    Ok(())
 }
 
 /// Adds a coin of a list by its name, and its weight.
 fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) -> Result<(), String> {
-    let symbol = name.trim().to_uppercase();
-    if !crate::config::is_coin(&symbol) {
+    let symbol = capital(name.trim());
+    // A number in the place of a name is a weight that is not where it belongs.
+    let number = symbol.starts_with(|first: char| first.is_ascii_digit())
+        && symbol.bytes().all(|byte| byte.is_ascii_digit() || byte == b'E');
+    if !crate::config::is_coin(&symbol) || number {
         return Err(format!("\"{}\" is no coin", text::shown(name, 40)));
     }
     let size =
@@ -261,8 +301,7 @@ fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) ->
                 })?)
             }
         };
-    entries.push(Entry { id: id.to_string(), symbol, size });
-    Ok(())
+    add(entries, Entry { id: id.to_string(), symbol, size })
 }
 
 /// One coin a line, with a weight behind it or none; `#` begins a remark. The last line has an end too, or it may be cut.
@@ -302,7 +341,9 @@ fn coins(reader: &mut Reader<'_>, entries: &mut Vec<Entry>, updated: &mut Option
             }
             _ => {
                 let weight = reader.scalar()?;
-                push(entries, "", key, weight.as_deref()).map_err(|why| reader.error(why))
+                // Whatever else stands there is an answer of another kind.
+                let weight = weight.ok_or_else(|| reader.error(format!("{} has no weight", text::shown(key, 40))))?;
+                push(entries, "", key, Some(&weight)).map_err(|why| reader.error(why))
             }
         });
     }
@@ -327,22 +368,20 @@ pub fn size(text: &str) -> Option<u128> {
         None => (text, 0),
     };
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() || !(-60..=60).contains(&exponent) {
+    let digits = || whole.bytes().chain(part.bytes());
+    if whole.is_empty() || !digits().all(|digit| digit.is_ascii_digit()) || !(-60..=60).contains(&exponent) {
         return None;
     }
+    // So many digits from the first are whole millionths.
+    let kept = i32::try_from(whole.len()).ok()? + exponent + i32::try_from(PLACES).ok()?;
     let mut steps: u128 = 0;
-    for digit in whole.bytes().chain(part.bytes()) {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        steps = steps.checked_mul(10)?.checked_add(u128::from(digit))?;
+    for digit in digits().chain(core::iter::repeat(b'0')).take(usize::try_from(kept).unwrap_or(0)) {
+        steps = steps * 10 + u128::from(digit - b'0');
+        if steps > MOST_SIZE {
+            return None;
+        }
     }
-    let mut shift = exponent + i32::try_from(PLACES).ok()? - i32::try_from(part.len()).ok()?;
-    while shift > 0 && steps > 0 {
-        (steps, shift) = (steps.checked_mul(10)?, shift - 1);
-    }
-    while shift < 0 && steps > 0 {
-        (steps, shift) = (crate::amount::div_rem(steps, 10).0, shift + 1);
-    }
-    (steps <= MOST_SIZE).then_some(steps)
+    Some(steps)
 }
 
 /// A size as text: without the millionths that nobody reads.
@@ -370,21 +409,36 @@ mod tests {
             ("1.5E+3", 1_500_000_000),
             ("25e-1", 2_500_000),
             ("1e-60", 0),
+            ("0e60", 0),
+            // More digits than 128 bits have.
+            ("33.33333333333333333333333333333333333333333", 33_333_333),
+            ("100000000000000000000000000000000000000000000e-30", 100_000_000_000_000_000_000),
+            ("0000000000000000000000000000000000000000000001", 1_000_000),
             ("1.0e+15", MOST_SIZE),
         ] {
             assert_eq!(size(text), Some(millionths), "{text}");
         }
-        for text in ["", "-1", "1e16", "1e", "1e999", "e5", "1.2.3", "0x5", "NaN", "1 000", "1,5", "1000000000000001"] {
+        for text in [
+            "",
+            "-1",
+            "1e16",
+            "1e",
+            "1e999",
+            "e5",
+            "1.2.3",
+            "0x5",
+            "NaN",
+            "1 000",
+            "1,5",
+            "1000000000000001",
+            "1.000000x",
+        ] {
             assert_eq!(size(text), None, "{text}");
         }
     }
 
     fn read(text: &str) -> Result<Vec<(String, Option<u128>)>, String> {
-        let (mut entries, mut updated) = (Vec::new(), None);
-        match text.trim_start().starts_with(['[', '{']) {
-            true => json_list(text, &mut entries, &mut updated)?,
-            false => lines(text, &mut entries)?,
-        }
+        let (entries, _) = own(text)?;
         Ok(entries.into_iter().map(|entry| (entry.symbol, entry.size.map(|size| size / 1_000_000))).collect())
     }
 
@@ -427,6 +481,14 @@ mod tests {
             "{\"error\": \"no such list\"}",
             "[{\"coin\": \"BTC\", \"weight\": 0}]",
             "[{\"weight\": 5}]",
+            // Weights in the places of names; an answer of another kind; a letter whose capital is an S.
+            "[\"BTC\", 50, \"ETH\", 30]",
+            "BTC\n50\n",
+            "{5: 50}",
+            "{\"status\": null, \"data\": []}",
+            "{\"error\": {\"code\": 1}}",
+            "\u{17f}OL\n",
+            "BTC\nETH\nBTC\n",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
