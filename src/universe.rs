@@ -366,7 +366,7 @@ impl<'a> Universe<'a> {
             line.entry.size.is_none() && held.iter().any(|seat| line.is(&seat.coin, &seat.id)) && self.needs_size()
         };
         if let Some(line) = lines.iter().find(lost) {
-            let refused = Some(format!("the market cap of the member {} is null or zero", line.entry.symbol));
+            let refused = Some(format!("the market cap of the member {} is null or zero", line.name()));
             return Look { lines, record: None, refused };
         }
         let mut candidates = Vec::new();

@@ -6,13 +6,20 @@
 #[path = "untrusted/mod.rs"]
 mod untrusted;
 
+use rebalancer::config::parse;
+use rebalancer::log::Log;
+use rebalancer::machine::Machine;
+use rebalancer::universe::source::Source;
 use rebalancer::wire::{Answer, Failure, Request, Wire};
 use std::cell::Cell;
 use std::io::{self, Read};
+use std::path::Path;
 use std::rc::Rc;
 use untrusted::shapes::{BALANCE, CANCEL, CREATE, DETAIL, INSTRUMENTS, OPEN, RISK, TICKERS, right};
-use untrusted::{Told, ask};
+use untrusted::{Memory, NOW, Still, Told, ask};
 
+/// Any address of a list.
+const MARKETS: &str = "list";
 /// What reads ahead, and no more, may be taken beyond a limit.
 const BUFFER: usize = 4096;
 /// What the process may grow by while it reads an answer of a megabyte: the text, twice while it grows, and what is made of it.
@@ -30,7 +37,8 @@ struct Large {
 
 impl Wire for Large {
     fn exchange(&self, request: Request) -> Result<Answer, Failure> {
-        let method = request.url.strip_prefix("https://exchange.test/v1/").unwrap();
+        let exchange = "https://exchange.test/v1/";
+        let method = request.url.strip_prefix(exchange).unwrap_or(MARKETS);
         if method != self.method {
             let Told { status, headers, body } = Told::new(200, right(method).body);
             return Ok(Answer { status, headers, body: Box::new(io::Cursor::new(body)) });
@@ -81,6 +89,18 @@ fn resident_kb(what: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// What the real source makes of a list: CoinGecko's, or a page of lines or JSON.
+fn follow(source: &str, wire: &dyn Wire) {
+    let config = format!(r#"{{"universe": {{"source": {source}, "top": 10}}}}"#);
+    let config = parse(&config, Path::new("/")).map_err(|error| error.message).unwrap();
+    let (clock, disk) = (Still::new(), Memory::default());
+    let log = Log::new(&clock, 0, false, &|_| ());
+    let machine = Machine { clock: &clock, disk: &disk, wire };
+    let mut entries = Vec::new();
+    let read = Source::new(machine, &log, config.universe.as_ref().unwrap(), None).page(1, 250, NOW, &mut entries);
+    assert!(read.is_err() && entries.is_empty(), "a list of {} coins", entries.len());
+}
+
 #[test]
 fn an_answer_as_large_as_its_limit_or_without_end_takes_bounded_memory() {
     const KB: usize = 1024;
@@ -102,14 +122,38 @@ fn an_answer_as_large_as_its_limit_or_without_end_takes_bounded_memory() {
         (RISK, r#"{"code":0,"x":["#, "0,", "0]}", 2 * KB * KB),
         (INSTRUMENTS, LIST, "{},", "{}]}}", 4 * KB * KB),
     ];
+    // Rows that have no end, and more of them than a list has; what is beside rows; a list that is one word.
+    const GECKO: &str = r#""coingecko", "base_url": "https://list.test""#;
+    const OWN: &str = r#""list", "list": "https://list.test/list""#;
+    let lists = [
+        (GECKO, "[", r#"{"id":"a","symbol":""},"#, "{}]", 2 * KB * KB),
+        (GECKO, "[", r#"{"id":"","symbol":""},"#, "{}]", 2 * KB * KB),
+        (GECKO, r#"[{"x":0"#, r#","":0"#, "}]", 2 * KB * KB),
+        (GECKO, r#"[{"id":""#, "x", "\"}]", 2 * KB * KB),
+        (GECKO, "[", "0,", "0]", 2 * KB * KB),
+        (GECKO, "", "[", "", 2 * KB * KB),
+        (OWN, "", "A\n", "", 256 * KB),
+        (OWN, "", "A", "\n", 256 * KB),
+        (OWN, "", "#", "\n", 256 * KB),
+        (OWN, "[", "\"A\",", "\"A\"]", 256 * KB),
+        (OWN, "[", "0,", "0]", 256 * KB),
+        (OWN, r#"{"coins":["#, "{},", "{}]}", 256 * KB),
+        (OWN, r#"[{"x":0"#, r#","":0"#, "}]", 256 * KB),
+        (OWN, "", "[", "", 256 * KB),
+    ];
     // The peak begins anew; what an earlier answer left behind counts for the later ones.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = resident_kb("VmRSS:");
-    for (method, open, filler, close, limit) in cases {
+    let asks = cases.map(|(method, open, filler, close, limit)| (method, None, open, filler, close, limit));
+    let follows = lists.map(|(source, open, filler, close, limit)| (MARKETS, Some(source), open, filler, close, limit));
+    for (method, source, open, filler, close, limit) in asks.into_iter().chain(follows) {
         for most in [limit, 1 << 40] {
             let taken = Rc::new(Cell::new(0));
             let large = Large { method, open, filler, close, most, taken: Rc::clone(&taken) };
-            drop(ask(method, &large));
+            match source {
+                None => drop(ask(method, &large)),
+                Some(source) => follow(source, &large),
+            }
             let grown = resident_kb("VmHWM:").saturating_sub(before);
             let first = taken.get();
             println!("{method} {filler:10.10} up to {most}: {first} bytes taken, {grown} kB");

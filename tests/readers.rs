@@ -19,7 +19,11 @@ use rebalancer::journal::Journal;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
-use untrusted::shapes::{BALANCE, CONFIG, DETAIL, FLAT, OPEN, PAPER, PAPER_LIVE, RISK, SHAPES, Shape, TICKERS, right};
+use untrusted::changes::changes;
+use untrusted::shapes::{
+    BALANCE, CONFIG, CONFIG_GECKO, CONFIG_LIST, DETAIL, FLAT, OPEN, PAPER, PAPER_LIVE, RISK, SHAPES, Shape, TICKERS,
+    right,
+};
 use untrusted::{Asked, KEY, Memory, NOW, Outcome, Replies, SECRET, Told, ask, files, oracle, seeds};
 
 #[test]
@@ -34,34 +38,6 @@ fn the_fuzzing_begins_with_the_shapes() {
         }
         let said = "REBALANCER_WRITE_SEEDS=1 cargo test --test readers fuzzing writes them anew";
         assert!(std::fs::read(&path).is_ok_and(|there| there == bytes), "{} is another: {said}", path.display());
-    }
-}
-
-/// What a byte is replaced by: everything that means something to a reader, and nothing anywhere.
-const NASTY: &[u8] = b"\"\\{}[],.-09\n\0\xff";
-
-/// Every single-byte change: each byte deleted, doubled, replaced, each of its bits flipped, and each nasty byte put before it.
-fn changes(bytes: &[u8], insert: bool, see: &mut dyn FnMut(&[u8], &str)) {
-    let mut changed = Vec::with_capacity(bytes.len() + 1);
-    let mut with = |at: usize, new: &[u8], kept: usize, what: &str| {
-        changed.clear();
-        changed.extend_from_slice(&bytes[..at]);
-        changed.extend_from_slice(new);
-        changed.extend_from_slice(&bytes[kept..]);
-        see(&changed, what);
-    };
-    for (at, byte) in bytes.iter().enumerate() {
-        with(at, &[], at + 1, "deleted");
-        with(at, &[*byte, *byte], at + 1, "doubled");
-        for new in NASTY.iter().filter(|new| *new != byte) {
-            with(at, &[*new], at + 1, "replaced");
-            if insert {
-                with(at, &[*new], at, "inserted");
-            }
-        }
-        for bit in 0..8 {
-            with(at, &[byte ^ (1 << bit)], at + 1, "flipped");
-        }
     }
 }
 
@@ -133,7 +109,7 @@ fn every_single_byte_change_of_any_answer_is_an_error_or_read_as_serde_json_read
 #[test]
 fn every_change_of_the_config_is_refused_or_read_as_serde_json_reads_it() {
     watched(|| {
-        for whole in [CONFIG, FLAT] {
+        for whole in [CONFIG, FLAT, CONFIG_GECKO, CONFIG_LIST] {
             let read = |text: &str| {
                 let read = parse(text, Path::new("/"));
                 files::config(text, &read);

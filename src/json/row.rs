@@ -45,29 +45,43 @@ impl Row {
 }
 
 /// The text with every number in quotes, so that numbers are read that the tokenizer does not take: more than 19 digits, or an exponent
-/// with a plus sign. What is no number stays no number when it is read as one.
+/// with a plus sign. What is no number, or stands where a name belongs, is left as it is, and with it the text is no JSON.
 pub fn quote_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
-    let (mut in_string, mut escaped, mut in_number) = (false, false, false);
-    for letter in text.chars() {
-        let number = match in_number {
-            true => letter.is_ascii_digit() || matches!(letter, '.' | '-' | '+' | 'e' | 'E'),
-            false => !in_string && (letter.is_ascii_digit() || letter == '-'),
+    let (mut in_string, mut escaped) = (false, false);
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '-' | '+' | 'e' | 'E');
+        let starts = !in_string && (letter.is_ascii_digit() || letter == '-');
+        let end = match starts {
+            true => rest.find(|letter| !is_part(letter)).unwrap_or(rest.len()),
+            false => letter.len_utf8(),
         };
-        if number != in_number {
+        let (word, behind) = rest.split_at(end);
+        if starts && is_number(word) && !behind.trim_start().starts_with(':') {
             out.push('"');
-            in_number = number;
+            out.push_str(word);
+            out.push('"');
+        } else {
+            out.push_str(word);
         }
         if letter == '"' && !escaped {
             in_string = !in_string;
         }
         escaped = in_string && letter == '\\' && !escaped;
-        out.push(letter);
-    }
-    if in_number {
-        out.push('"');
+        rest = behind;
     }
     out
+}
+
+/// Whether a text is a number of JSON's.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(part) && digits(exponent)
 }
 
 #[cfg(test)]
@@ -83,6 +97,10 @@ mod tests {
         ] {
             assert_eq!(quote_numbers(text), quoted);
             assert!(crate::json::validate(&quote_numbers(text)).is_ok(), "{text}");
+        }
+        for text in ["05", "[1-2]", "5.", "[1.2.3]", "-", "1e+", "[+5]", "{5:1}", "{5 : 1}", "[5 5]", "\"a\"5", "tr5ue"]
+        {
+            assert!(crate::json::validate(&quote_numbers(text)).is_err(), "{text}");
         }
     }
 }

@@ -26,10 +26,12 @@ const MOST_ENTRIES: usize = 1000;
 const PLACES: i32 = 4;
 /// The largest size, in ten-thousandths: a hundred times what all there is is worth.
 const MOST_SIZE: u64 = 10_000_000_000_000_000_000;
-/// With as many digits there is room for another one.
-const MOST_STEPS: u64 = 1_000_000_000_000_000_000;
 /// A longer message is cut.
 const MOST_LETTERS: usize = 300;
+/// A longer id is none, and the record of a hundred members must not outgrow its file.
+const MOST_ID_BYTES: usize = 200;
+/// As much of a symbol as is kept: no coin has half of it.
+const MOST_SYMBOL: usize = 40;
 /// How long an answer may take, in seconds.
 const TIMEOUT_S: u64 = 20;
 /// Pauses before a source that did not answer is asked again.
@@ -40,7 +42,7 @@ const PAUSES_MS: [Millis; 2] = [1000, 2000];
 pub struct Entry {
     /// The source's own id of the coin; empty when it has none and names coins as the exchange does.
     pub id: String,
-    /// Its symbol in capital letters, or whatever stands in its place.
+    /// Its symbol in capital letters, or whatever stands in its place, as it may be shown.
     pub symbol: String,
     /// Market cap in dollars, or the weight that a list gives, in ten-thousandths.
     pub size: Option<u64>,
@@ -129,9 +131,7 @@ impl<'a> Source<'a> {
                     entries.append(&mut read);
                     return match entries.len() {
                         0 => Err(unusable("the list is empty")),
-                        count if count > MOST_ENTRIES => {
-                            Err(unusable(format!("the list has more than {MOST_ENTRIES} coins")))
-                        }
+                        count if count > MOST_ENTRIES => Err(unusable(format!("the list: {}", too_many()))),
                         _ => Ok(full),
                     };
                 }
@@ -220,7 +220,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     let mut row = |text: &str| {
         // Supplies of 24 digits and exponents with a plus sign are numbers here, and the tokenizer takes neither.
         let row = Row::read(&json::quote_numbers(text))?;
-        let (Some(id), Some(symbol)) = (row.get("id"), row.get("symbol")) else {
+        let (Some(id), Some(symbol)) = (row.get("id").filter(|id| !id.is_empty()), row.get("symbol")) else {
             return Err("a coin has no id or no symbol".to_string());
         };
         let size = match row.get("market_cap") {
@@ -228,12 +228,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
             Some(cap) => Some(size(cap).ok_or_else(|| format!("the market cap of {id} cannot be read"))?),
         };
         newest = newest.max(row.get("last_updated").and_then(iso_date));
-        entries.push(Entry {
-            id: id.to_string(),
-            symbol: symbol.to_ascii_uppercase(),
-            size: size.filter(|size| *size > 0),
-        });
-        Ok(())
+        add(entries, Entry { id: id.to_string(), symbol: capital(symbol), size: size.filter(|size| *size > 0) })
     };
     let rest = json::rows(&mut reply.body, None, MOST_ROW_BYTES, MOST_REST_BYTES, &mut row);
     let rest = rest.map_err(|error| match error {
@@ -252,7 +247,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     if count != entries.len() {
         return Err(unusable("the list holds something that is no coin"));
     }
-    no_coin_twice(entries)?;
+    no_coin_twice(entries).map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
     // Ordered by market cap, coins without one come last. One in between means that caps are missing.
     let mut gap = None;
     for entry in entries.iter() {
@@ -283,23 +278,52 @@ fn list(
     now: Millis,
     entries: &mut Vec<Entry>,
 ) -> Result<bool, Error> {
-    let mut updated = modified;
-    let read = match is_json(text) {
-        true => json_list(unmarked(text), entries, &mut updated),
-        false => lines(unmarked(text), entries),
-    };
-    read.map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
-    no_coin_twice(entries)?;
-    fresh(updated, settings.max_age_ms, now)?;
+    let (read, updated) = own(text).map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
+    *entries = read;
+    fresh(updated.or(modified), settings.max_age_ms, now)?;
     Ok(false)
 }
 
+/// What the text of a list says: its coins, and the time that it names, if it names one.
+///
+/// # Errors
+/// Why it is no list.
+pub fn own(text: &str) -> Result<(Vec<Entry>, Option<Millis>), String> {
+    let (mut entries, mut updated) = (Vec::new(), None);
+    match is_json(text) {
+        true => json_list(unmarked(text), &mut entries, &mut updated)?,
+        false => lines(unmarked(text), &mut entries)?,
+    }
+    no_coin_twice(&entries)?;
+    Ok((entries, updated))
+}
+
+fn too_many() -> String {
+    format!("it has more than {MOST_ENTRIES} coins")
+}
+
+/// A symbol in capital letters. Of the plain ones alone: there are letters elsewhere whose capital is a plain one.
+fn capital(symbol: &str) -> String {
+    text::shown(symbol, MOST_SYMBOL).to_ascii_uppercase()
+}
+
+fn add(entries: &mut Vec<Entry>, entry: Entry) -> Result<(), String> {
+    if entry.id.len() > MOST_ID_BYTES {
+        return Err(format!("the id of {} is longer than {MOST_ID_BYTES} bytes", entry.symbol));
+    }
+    if entries.len() >= MOST_ENTRIES {
+        return Err(too_many());
+    }
+    entries.push(entry);
+    Ok(())
+}
+
 /// Which of two is right is not guessed. Where a source has ids, coins may share a symbol.
-fn no_coin_twice(entries: &[Entry]) -> Result<(), Error> {
+fn no_coin_twice(entries: &[Entry]) -> Result<(), String> {
     for (at, entry) in entries.iter().enumerate() {
         let same = |other: &Entry| other.id == entry.id && (!entry.id.is_empty() || other.symbol == entry.symbol);
         if entries.iter().take(at).any(same) {
-            return Err(unusable(format!("the list names {} twice", entry.symbol)));
+            return Err(format!("it names {} twice", entry.symbol));
         }
     }
     Ok(())
@@ -307,8 +331,11 @@ fn no_coin_twice(entries: &[Entry]) -> Result<(), Error> {
 
 /// Adds a coin of a list by its name, and its weight.
 fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) -> Result<(), String> {
-    let symbol = name.trim().to_ascii_uppercase();
-    if !crate::config::is_coin(&symbol) {
+    let symbol = capital(name.trim());
+    // A number in the place of a name is a weight that is not where it belongs.
+    let number = symbol.starts_with(|first: char| first.is_ascii_digit())
+        && symbol.bytes().all(|byte| byte.is_ascii_digit() || byte == b'E');
+    if !crate::config::is_coin(&symbol) || number {
         return Err(format!("\"{}\" is no coin", text::shown(name, 40)));
     }
     let size =
@@ -321,8 +348,7 @@ fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) ->
                 })?)
             }
         };
-    entries.push(Entry { id: id.to_string(), symbol, size });
-    Ok(())
+    add(entries, Entry { id: id.to_string(), symbol, size })
 }
 
 /// One coin a line, with a weight behind it or none; `#` begins a remark. The last line has an end too, or it may be cut.
@@ -362,7 +388,9 @@ fn coins(reader: &mut Reader<'_>, entries: &mut Vec<Entry>, updated: &mut Option
             }
             _ => {
                 let weight = reader.scalar()?;
-                push(entries, "", key, weight.as_deref()).map_err(|why| reader.error(why))
+                // Whatever else stands there is an answer of another kind.
+                let weight = weight.ok_or_else(|| reader.error(format!("{} has no weight", text::shown(key, 40))))?;
+                push(entries, "", key, Some(&weight)).map_err(|why| reader.error(why))
             }
         });
     }
@@ -382,33 +410,26 @@ fn coins(reader: &mut Reader<'_>, entries: &mut Vec<Entry>, updated: &mut Option
 
 /// A number from 0 to 10^15 in ten-thousandths, towards zero; JSON's exponents are allowed. `None` for anything else.
 pub fn size(text: &str) -> Option<u64> {
+    scaled(text, PLACES).filter(|size| *size <= MOST_SIZE)
+}
+
+/// A number that is not negative in units of its decimal `places`, towards zero; `None` for anything else, and for what is too large.
+pub fn scaled(text: &str, places: i32) -> Option<u64> {
     let (number, exponent) = match text.split_once(['e', 'E']) {
         Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
         None => (text, 0),
     };
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() || !(-60..=60).contains(&exponent) {
+    let digits = || whole.bytes().chain(part.bytes());
+    if whole.is_empty() || !digits().all(|digit| digit.is_ascii_digit()) || !(-60..=60).contains(&exponent) {
         return None;
     }
+    let kept = i32::try_from(whole.len()).ok()? + exponent + places;
     let mut steps: u64 = 0;
-    let mut shift = exponent + PLACES;
-    for (at, digit) in whole.bytes().chain(part.bytes()).enumerate() {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        // Beyond 18 digits a decimal changes nothing that is kept, and another digit makes the number too large.
-        if steps < MOST_STEPS {
-            steps = steps * 10 + u64::from(digit);
-            shift -= i32::from(at >= whole.len());
-        } else if at < whole.len() {
-            shift += 1;
-        }
+    for digit in digits().chain(core::iter::repeat(b'0')).take(usize::try_from(kept).unwrap_or(0)) {
+        steps = steps.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
     }
-    while shift > 0 && steps > 0 {
-        (steps, shift) = (steps.checked_mul(10)?, shift - 1);
-    }
-    while shift < 0 && steps > 0 {
-        (steps, shift) = (steps / 10, shift + 1);
-    }
-    (steps <= MOST_SIZE).then_some(steps)
+    Some(steps)
 }
 
 /// A size as plain decimal text.
@@ -438,6 +459,11 @@ mod tests {
             ("25e-1", 25_000),
             ("1e-60", 0),
             ("0.00000000000000000000000000012", 0),
+            ("0e60", 0),
+            // More digits than 128 bits have.
+            ("33.33333333333333333333333333333333333333333", 333_333),
+            ("100000000000000000000000000000000000000000000e-30", 1_000_000_000_000_000_000),
+            ("0000000000000000000000000000000000000000000001", 10_000),
             ("1.0e+15", MOST_SIZE),
             ("1000000000000000000000000e-9", MOST_SIZE),
         ] {
@@ -458,6 +484,7 @@ mod tests {
             "1000000000000001",
             "99999999999999999999999999999999",
             "1844674407370955.1616",
+            "1.000000x",
         ] {
             assert_eq!(size(text), None, "{text}");
         }
@@ -467,11 +494,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Vec<(String, Option<u64>)>, String> {
-        let (mut entries, mut updated) = (Vec::new(), None);
-        match text.trim_start().starts_with(['[', '{']) {
-            true => json_list(text, &mut entries, &mut updated)?,
-            false => lines(text, &mut entries)?,
-        }
+        let (entries, _) = own(text)?;
         Ok(entries.into_iter().map(|entry| (entry.symbol, entry.size.map(|size| size / 10_000))).collect())
     }
 
@@ -514,6 +537,14 @@ mod tests {
             "{\"error\": \"no such list\"}",
             "[{\"coin\": \"BTC\", \"weight\": 0}]",
             "[{\"weight\": 5}]",
+            // Weights in the places of names; an answer of another kind; a letter whose capital is an S.
+            "[\"BTC\", 50, \"ETH\", 30]",
+            "BTC\n50\n",
+            "{5: 50}",
+            "{\"status\": null, \"data\": []}",
+            "{\"error\": {\"code\": 1}}",
+            "\u{17f}OL\n",
+            "BTC\nETH\nBTC\n",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes every reader of untrusted text, guided by coverage and with the address sanitizer: json, rows (lists as streams), venue (whole
-# answers through the adapter), config, journal, cache (trading rules), paper (the paper account), words (dates, amounts, schedules,
-# addresses), head (whole HTTP answers through the real client).
+# answers through the adapter), config, journal, cache (trading rules), paper (the paper account), list (lists of coins, CoinGecko's and
+# one's own), universe (what is remembered of them), words (dates, amounts, schedules, addresses), head (whole HTTP answers through
+# the real client).
 #
 #     tests/fuzz/run.sh SECONDS_PER_TARGET [TARGET...]
 #
@@ -16,7 +17,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:?usage: tests/fuzz/run.sh SECONDS_PER_TARGET [TARGET...]}
 shift
-all=(json rows venue config journal cache paper words head)
+all=(json rows venue config journal cache paper list universe words head)
 [ $# -gt 0 ] || set -- "${all[@]}"
 
 export RUSTC_BOOTSTRAP=1

@@ -2,6 +2,8 @@
 
 use super::oracle::{plain, quantity, repeats, same, value};
 use super::{Memory, NOW, Replies, Still, coins};
+use rebalancer::amount::Percent;
+use rebalancer::config::universe::{KEYS, Location, Settings, Source, Weighting};
 use rebalancer::config::{Config, Method, Restore, Venue, parse};
 use rebalancer::exchange::Exchange;
 use rebalancer::exchange::crypto_com::CryptoCom;
@@ -12,6 +14,9 @@ use rebalancer::machine::Machine;
 use rebalancer::market::{Order, Side, Size};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
+
+/// In 10^-18.
+const ONE: i128 = 1_000_000_000_000_000_000;
 
 fn sentence(text: &str, line: usize, message: &str) {
     assert!((1..=1 + text.matches('\n').count()).contains(&line), "line {line} of a shorter file: {message}");
@@ -28,34 +33,52 @@ pub fn config(text: &str, read: &Result<Config, Error>) {
     let json: Json = serde_json::from_str(text).unwrap_or_else(|error| panic!("accepted {text:?}: {error}"));
     assert!(!repeats(text), "accepted a repeated key: {text}");
     let flat = Json::Null;
-    let full = if json.get("allocation").is_some() { &json } else { &flat };
-    let allocation =
-        json.get("allocation").unwrap_or(&json).as_object().expect("accepted an allocation that is no object");
+    let list = json.get("universe");
+    assert_eq!(ours.universe.is_some(), list.is_some());
+    let full = if json.get("allocation").is_some() || list.is_some() { &json } else { &flat };
+    let none = Json::Object(serde_json::Map::new());
+    let written =
+        if list.is_some() { json.get("allocation").unwrap_or(&none) } else { json.get("allocation").unwrap_or(&json) };
+    let allocation = written.as_object().expect("accepted an allocation that is no object");
     assert_eq!(ours.allocation.len(), allocation.len());
+    let share = ours.universe.as_ref().map_or(Percent::ZERO, |list| list.share);
+    if let (Some(list), Some(ours)) = (list, &ours.universe) {
+        settings(list, ours);
+    }
+    let left = atto(Percent::HUNDRED - share);
+    // Percentages of the whole, or parts of what the list leaves.
+    let given: f64 = allocation.values().filter_map(Json::as_f64).sum();
+    let parts = left < 100 * ONE && (given - 100.0).abs() < 1e-6;
     let mut sum = 0_i128;
     for (coin, percent) in &ours.allocation {
         assert!(
             !coin.is_empty() && coin.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()),
             "{coin}"
         );
-        same(percent, &allocation[coin], coin);
+        if parts {
+            let part = allocation[coin].as_f64().unwrap() * left as f64 / ONE as f64 / 100.0;
+            assert!((percent.to_string().parse::<f64>().unwrap() - part).abs() < 1e-9, "{coin}: {percent}, not {part}");
+        } else {
+            same(percent, &allocation[coin], coin);
+        }
         let text = percent.to_string();
         assert!(!text.starts_with('-'), "{coin}: {text}");
-        let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-        sum += format!("{whole}{part:0<18}").parse::<i128>().unwrap();
+        sum += atto(*percent);
     }
-    assert_eq!(sum, 100 * 10_i128.pow(18), "the sum of {text}");
+    assert_eq!(sum, left, "the sum of {text}");
     let or = |key: &str, default: &str| full.get(key).cloned().unwrap_or_else(|| default.into());
     same(ours.tolerance, &or("tolerance", "5"), "tolerance");
     same(ours.min_trade, &or("min_trade", "5"), "min_trade");
     same(ours.max_spread, &or("max_spread", "5"), "max_spread");
     same(ours.cash_reserve, &or("cash_reserve", "0"), "cash_reserve");
-    for (key, ours) in [
-        ("relative_tolerance", ours.relative_tolerance.map(|percent| percent.to_string())),
-        ("max_trade", ours.max_trade.map(|value| value.to_string())),
+    // Beside a list it has a default.
+    let relative = full.get("relative_tolerance").cloned().or(list.map(|_| "20".into()));
+    for (key, ours, theirs) in [
+        ("relative_tolerance", ours.relative_tolerance.map(|percent| percent.to_string()), relative),
+        ("max_trade", ours.max_trade.map(|value| value.to_string()), full.get("max_trade").cloned()),
     ] {
-        assert_eq!(ours.is_some(), full.get(key).is_some(), "{key}");
-        ours.iter().for_each(|ours| same(ours, &full[key], key));
+        assert_eq!(ours.is_some(), theirs.is_some(), "{key}");
+        ours.iter().for_each(|ours| same(ours, theirs.as_ref().unwrap(), key));
     }
     let venue = if ours.venue == Venue::Paper { "paper" } else { "crypto.com" };
     let method = match ours.method {
@@ -80,6 +103,76 @@ pub fn config(text: &str, read: &Result<Config, Error>) {
     }
     let url = or("base_url", "https://api.crypto.com/exchange/v1");
     assert_eq!(url.as_str().map(|url| url.trim_end_matches('/')), Some(ours.base_url.as_str()));
+}
+
+/// 10^-18.
+fn atto(percent: Percent) -> i128 {
+    let text = percent.to_string();
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{whole}{part:0<18}").parse().unwrap()
+}
+
+/// The settings of a list, and what serde_json reads of them.
+fn settings(json: &Json, ours: &Settings) {
+    let known = |key: &String| KEYS.contains(&key.as_str());
+    assert!(json.as_object().expect("accepted settings that are no object").keys().all(known));
+    let text = |key: &str| json.get(key).map(|value| value.as_str().expect("accepted what is no text").to_string());
+    // Whole numbers may be written with a point or an exponent nowhere.
+    let count = |key: &str| json.get(key).map(|value| value.as_u64().expect("accepted what is no count") as usize);
+    let span = |key: &str| {
+        text(key).map(|span| {
+            let (number, unit) = span.split_at(span.len() - 1);
+            let unit =
+                [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)].iter().find(|(name, _)| *name == unit).unwrap().1;
+            number.parse::<i64>().unwrap() * unit * 1000
+        })
+    };
+    let names = |key: &str| -> Vec<String> {
+        let names = json.get(key).map_or(Vec::new(), |names| names.as_array().unwrap().clone());
+        names.iter().map(|name| name.as_str().unwrap().to_string()).collect()
+    };
+    let day = 86_400_000;
+    let top = count("top").expect("accepted a list without a length");
+    assert_eq!(ours.rules.top, top);
+    assert_eq!(ours.rules.leave_rank, count("leave_rank").unwrap_or(top + (3 * top).div_ceil(10)));
+    assert!((1..=100).contains(&top) && (top..=200).contains(&ours.rules.leave_rank));
+    assert_eq!(ours.rules.leave_after_ms, span("leave_after").unwrap_or(day));
+    assert_eq!(ours.refresh_ms, span("refresh").unwrap_or(day));
+    let own = text("source").as_deref() == Some("list");
+    assert_eq!(ours.max_age_ms, span("max_age").or((!own).then_some(day)));
+    for (key, ours, default) in
+        [("share", ours.share, 100), ("max_weight", ours.max_weight, 100), ("min_weight", ours.min_weight, 0)]
+    {
+        same(ours, &json.get(key).cloned().unwrap_or_else(|| default.into()), key);
+        assert!(ours >= Percent::ZERO && ours <= Percent::HUNDRED);
+    }
+    assert!(ours.share > Percent::ZERO);
+    let count = top as i128;
+    assert!(atto(ours.max_weight) * count >= 100 * ONE && atto(ours.min_weight) * count <= 100 * ONE);
+    assert_eq!((&ours.include, &ours.exclude), (&names("include"), &names("exclude")));
+    let weighting = ours.weighting.map(|weighting| match weighting {
+        Weighting::Equal => "equal",
+        Weighting::Size => "market-cap",
+        Weighting::Root => "sqrt-market-cap",
+    });
+    assert_eq!(weighting, text("weighting").as_deref());
+    let bare = |url: &str| url.replace('/', "");
+    match &ours.source {
+        Source::CoinGecko { category, base_url } => {
+            assert_eq!(text("source").as_deref(), Some("coingecko"));
+            assert!(*category == text("category") && text("list").is_none());
+            let url = text("base_url").unwrap_or_else(|| "https://api.coingecko.com/api/v3".to_string());
+            assert_eq!(*base_url, url.trim_end_matches('/'));
+        }
+        Source::List(place) => {
+            assert!(own && text("category").is_none() && text("base_url").is_none());
+            let list = text("list").expect("accepted a list that is nowhere");
+            match place {
+                Location::File(path) => assert_eq!(*path, Path::new("/").join(&list)),
+                Location::Address { base, path } => assert_eq!(bare(&format!("{base}{path}")), bare(&list)),
+            }
+        }
+    }
 }
 
 fn sell(quantity: &str) -> Order {

@@ -2,8 +2,16 @@
 //! everything that reads what others wrote. Nothing here waits, and everything ends.
 
 #![allow(dead_code)] // Each test crate and each fuzz target uses its own part of this.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::float_arithmetic
+)]
 
+pub mod changes;
 pub mod files;
+pub mod lists;
 pub mod oracle;
 pub mod seeds;
 pub mod shapes;

@@ -1,11 +1,14 @@
 //! What fuzzing begins with: the shapes and the program's own files, in the form that each target of tests/fuzz reads.
 
-use super::shapes::{CONFIG, FLAT, METHODS, PAPER, PAPER_LIVE, SHAPES};
+use super::shapes::{CONFIG, CONFIG_GECKO, CONFIG_LIST, FLAT, GECKO, LISTS, METHODS, PAPER, PAPER_LIVE, SHAPES};
 use super::{Memory, NOW, oracle, sell};
+use rebalancer::amount::Percent;
 use rebalancer::exchange::OrderState;
 use rebalancer::exchange::catalogue::{Cache, Instrument, Instruments};
 use rebalancer::journal::{Intent, Journal};
 use rebalancer::store::unseal;
+use rebalancer::universe::members::Seat;
+use rebalancer::universe::record::{Member, Record};
 use std::path::{Path, PathBuf};
 
 /// Target, name and bytes.
@@ -62,6 +65,28 @@ pub fn cache() -> Vec<u8> {
     rules.insert("MCO", None);
     Cache::new(&disk, path.clone(), SUBJECT.to_string()).save(NOW - 3_600_000, &rules);
     disk.get(&path)
+}
+
+/// What is remembered of a list: two members, one of them outside the top, a coin that left, and trouble.
+pub fn universe() -> Vec<u8> {
+    let (disk, path) = (Memory::default(), Path::new("rebalancer.universe"));
+    let member = |coin: &str, place: usize, weight: &str, outside| Member {
+        seat: Seat { coin: coin.to_string(), id: format!("{}-id", coin.to_lowercase()), since: NOW - 9, outside },
+        rank: place + 3,
+        place,
+        weight: Percent::parse(weight).unwrap(),
+    };
+    let record = Record {
+        subject: "coingecko \"defi\" top 2".to_string(),
+        read_at: Some(NOW),
+        again: true,
+        trouble: Some((NOW + 1, "the list broke off: \u{e9}".to_string())),
+        not_before: Some(NOW + 2),
+        members: vec![member("BTC", 1, "66.666667", None), member("ETH", 2, "33.333333", Some(NOW - 3))],
+        departed: vec![("SOL".to_string(), NOW - 1)],
+    };
+    assert!(record.save(&disk, path).is_ok());
+    disk.get(path)
 }
 
 /// The texts of a file of sealed lines.
@@ -144,7 +169,8 @@ pub fn all() -> Vec<Seed> {
             format!("[3\0\u{1}\u{2}{{\"code\":0,\"result\":{{\"x\":{text},\"data\":[{{\"a\":{text}}},{text},{{}}]}}}}");
         add("rows", &format!("odd {at}"), list.into());
     }
-    for (name, text) in [("full", CONFIG), ("flat", FLAT), ("paper", PAPER), ("empty", "{}")] {
+    let lists = [("list", CONFIG_LIST), ("coingecko", CONFIG_GECKO)];
+    for (name, text) in [("full", CONFIG), ("flat", FLAT), ("paper", PAPER), ("empty", "{}")].into_iter().chain(lists) {
         add("config", name, text.into());
         add("json", &format!("config {name}"), text.into());
     }
@@ -152,7 +178,11 @@ pub fn all() -> Vec<Seed> {
     for (name, text) in [("given", PAPER), ("live", PAPER_LIVE), ("flat", FLAT)] {
         add("paper", name, text.into());
     }
-    for (target, file) in [("journal", journal()), ("cache", cache())] {
+    add("list", "coingecko", [b"\x01", GECKO.as_bytes()].concat());
+    for (at, text) in LISTS.iter().enumerate() {
+        add("list", &format!("form {at}"), [b"\0", text.as_bytes()].concat());
+    }
+    for (target, file) in [("journal", journal()), ("cache", cache()), ("universe", universe())] {
         let choice = |choice: u8, bytes: &[u8]| [&[choice][..], bytes].concat();
         add(target, "raw", choice(6, &file));
         add(target, "sealed", choice(7, &unsealed(&file)));

@@ -135,6 +135,33 @@ pub const CONFIG: &str = r#"{
   "base_url": "https://api.crypto.com/exchange/v1", "state_dir": "."
 }
 "#;
+/// Beside fixed coins, with every key of a list of CoinGecko's.
+pub const CONFIG_GECKO: &str = r#"{
+  "allocation": {"BTC": 15, "ETH": 4.5},
+  "universe": {"source": "coingecko", "category": "decentralized-finance-defi", "base_url": "http://127.0.0.1:1/api",
+    "top": 10, "leave_rank": 12, "leave_after": "36h", "weighting": "sqrt-market-cap",
+    "max_weight": 20.5, "min_weight": 1.25, "share": 80.5,
+    "include": ["AAVE"], "exclude": ["lido-dao", "UNI"], "refresh": "12h", "max_age": "90m"}
+}
+"#;
+/// The whole of the portfolio, and parts of what a list leaves.
+pub const CONFIG_LIST: &str = r#"{"universe":{"source":"list","list":"https://list.test/a.txt?b=c","top":3,"share":60},
+"allocation":{"SOL":70,"ADA":30},"relative_tolerance":12}"#;
+/// CoinGecko's markets: nulls, exponents, a supply of 24 digits, a coin without a cap at the end.
+pub const GECKO: &str = r#"[{"id":"uniswap","symbol":"uni","name":"Uniswap \\ \"5\"","image":"https://example.invalid/uni.png?1","current_price":3.27,"market_cap":2060000000,"market_cap_rank":48,"fully_diluted_valuation":null,"circulating_supply":630000000.0,"max_supply":1e+24,"roi":{"times":-1.5,"currency":"usd"},"last_updated":"2026-08-16T21:40:00.123Z"},
+{"id":"aave","symbol":"aave","market_cap":1.25e9,"price_change_24h":-0.03,"total_supply":100000000000000000000000,"sparkline_in_7d":{"price":[1,2.5,-3e-7]},"last_updated":"2026-08-16T21:41:00.000Z"},
+{"id":"small","symbol":"$ml","market_cap":0.33,"last_updated":null},{"id":"none","symbol":"none","market_cap":null,"last_updated":"2024-01-01T00:00:00.000Z"}]"#;
+/// Every form of a list of one's own.
+pub const LISTS: [&str; 8] = [
+    "# mine\nBTC 50\r\neth;30%\n1INCH\t20.5 # a remark\n",
+    "BTC\nETH\n",
+    "[\"BTC\", \"eth\", \"1INCH\"]",
+    "{\"BTC\": 50, \"ETH\": 30.0, \"1INCH\": 2e+1}",
+    "[{\"coin\": \"BTC\", \"weight\": 50}, {\"id\": \"ethereum\", \"symbol\": \"eth\", \"market_cap\": \"30.25\"}]",
+    "{\"updated\": \"2026-08-16T21:40:00Z\", \"coins\": {\"BTC\": 33.33333333333333333333333, \"ETH\": 1e-3}}",
+    "\u{feff}{\"coins\": [\"BTC\", {\"coin\": \"ETH\", \"weight\": null}]}",
+    "\n [{\"coin\":\"BTC\",\"note\":[1,{\"a\":true}],\"weight\":123456789012345.654321}]\n",
+];
 pub const FLAT: &str = "{\"BTC\": 50, \"ETH\": 33.3333, \"SOL\": 16.6667}\n";
 pub const PAPER: &str = r#"{
   "balances": {"BTC": "0.1", "ETH": 1.25, "USDT": "1000"},
