@@ -3,6 +3,7 @@
 use crate::amount::Percent;
 use crate::clock::span;
 use crate::command::{Context, Problem, print};
+use crate::config::universe::{Location, Source};
 use crate::config::{Config, Venue};
 use crate::exchange::{Exchange, Kind};
 use crate::execute;
@@ -12,11 +13,13 @@ use crate::market::Coin;
 use crate::output;
 use crate::portfolio::Portfolio;
 use crate::store;
-use crate::universe::{Look, Trouble};
+use crate::universe::look::{Look, Trouble};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 const OPEN_CONFIG: &str = "note: others may write to the config, and so decide what is traded; say: chmod go-w on it";
+const OPEN_LIST: &str =
+    "note: others may write to the list of coins, and so decide what is traded; say: chmod go-w on it";
 const OPEN_STATE: &str = "note: others may write to state_dir, and so to the journal; say: chmod go-w on it";
 
 /// One thing that was looked at.
@@ -163,7 +166,12 @@ fn files(context: &Context<'_>, tell: Tell<'_>) {
         Ok(_) => tell("state_dir", 0, format!("{} can be written", context.config.state_dir.display())),
         Err(error) => tell("state_dir", 1, format!("{error}; give the program a directory of its own")),
     }
-    for (path, message) in [(&context.args.config, OPEN_CONFIG), (&context.config.state_dir, OPEN_STATE)] {
+    let list = context.config.universe.as_ref().and_then(|settings| match &settings.source {
+        Source::List(Location::File(path)) => Some((path, OPEN_LIST)),
+        _ => None,
+    });
+    let paths = [(&context.args.config, OPEN_CONFIG), (&context.config.state_dir, OPEN_STATE)];
+    for (path, message) in paths.into_iter().chain(list) {
         if fs::metadata(path).is_ok_and(|file| file.mode() & 0o022 != 0) {
             tell("files", 0, message.to_string());
         }

@@ -22,7 +22,8 @@ OPTIONS
   -c, --config FILE   config file (default: config.json in this directory)
       --paper         trade on the built-in paper account: no key, no risk
       --force         with once and plan: rebalance even inside tolerance
-      --accept        with universe: take it although it replaces most coins
+      --accept        with universe: take a list that is refused for changing
+                      too much at once; with plan: show what would follow
       --json          with plan, status, once, universe, check: one JSON object
   -v, --verbose       log every request (never a secret)
   -h, --help          this text
@@ -149,8 +150,8 @@ impl Args {
         if force && !matches!(command, Command::Once | Command::Plan | Command::Help | Command::Version) {
             return Err("--force goes with once and plan".to_string());
         }
-        if accept && !matches!(command, Command::Universe | Command::Help | Command::Version) {
-            return Err("--accept goes with universe".to_string());
+        if accept && !matches!(command, Command::Universe | Command::Plan | Command::Help | Command::Version) {
+            return Err("--accept goes with universe and plan".to_string());
         }
         if json && command == Command::Run {
             return Err("--json goes with plan, status, once, universe and check".to_string());

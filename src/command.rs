@@ -18,7 +18,8 @@ use crate::output;
 use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
 use crate::store;
-use crate::universe::{Trouble, Universe};
+use crate::universe::look::Trouble;
+use crate::universe::{self, Purpose, Universe};
 use std::ffi::OsString;
 use std::fs::File;
 use std::panic::{self, PanicHookInfo};
@@ -113,7 +114,7 @@ fn dispatch(args: &Args) -> u8 {
             Command::Once => once(&context),
             Command::Plan => plan(&context),
             Command::Status => status(&context),
-            Command::Universe => universe(&context),
+            Command::Universe => list(&context),
             Command::Check => check::run(&context),
             _ => daemon::run(&context),
         }
@@ -147,17 +148,21 @@ impl<'a> Context<'a> {
         self.config.state_dir.join(name)
     }
 
+    fn universe_path(&self) -> PathBuf {
+        let name = match self.config.venue {
+            Venue::CryptoCom => "rebalancer.universe",
+            Venue::Paper => "paper.universe",
+        };
+        self.config.state_dir.join(name)
+    }
+
     /// The list that the portfolio follows, with what is remembered of it; the paper account has a file of its own.
     ///
     /// # Errors
     /// Code 2 for a key that is none, 1 for a damaged file.
     pub fn universe(&self) -> Result<Option<Universe<'a>>, Problem> {
-        let name = match self.config.venue {
-            Venue::CryptoCom => "rebalancer.universe",
-            Venue::Paper => "paper.universe",
-        };
         let key = Config::coingecko_key().map_err(|error| Problem::new(2, error))?;
-        Ok(Universe::open(self.config, self.machine, self.log, self.config.state_dir.join(name), key)?)
+        Ok(Universe::open(self.config, self.machine, self.log, self.universe_path(), key)?)
     }
 
     /// Held by whoever trades or changes what is remembered.
@@ -195,20 +200,29 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same reading and planning as a cycle's, without a cycle. A list is read when the next cycle would read it (`fresh`), or
-    /// only when there is none yet; it is returned as it would be then.
-    fn read(&self, state: &State, fresh: bool) -> Result<(Portfolio, Plan, Option<Universe<'a>>), Problem> {
+    /// The same reading and planning as a cycle's, without a cycle. With a purpose a list is read when the next cycle would read it, and
+    /// returned as it would be then; without one it is what is remembered, and when that is nothing the plan is about the fixed
+    /// coins alone.
+    fn read(&self, state: &State, purpose: Option<Purpose>) -> Result<Read<'a>, Problem> {
         let (mut exchange, mut config) = (self.exchange()?, self.config.clone());
-        let mut universe = self.universe()?;
+        let (mut universe, mut listless) = (self.universe()?, None);
         if let Some(universe) = &mut universe {
             let now = self.machine.clock.now();
-            let followed = match fresh || !universe.has_list() {
-                true => universe.follow(&mut *exchange, &mut config, now, false),
-                false => universe.allocate(&mut config),
+            let followed = match purpose {
+                Some(purpose) => universe.follow(&mut *exchange, &mut config, now, purpose),
+                None => universe.allocate(&mut config),
             };
-            followed.map_err(Failure::from)?;
+            match followed {
+                Err(universe::Failure::None(why)) if purpose.is_none() => listless = Some(why),
+                followed => followed.map_err(Failure::from)?,
+            }
         }
-        let portfolio = execute::look(&mut *exchange, &config)?;
+        let portfolio = execute::look(&mut *exchange, &config).map_err(|failure| match (failure, &universe) {
+            (Failure::Portfolio(error), Some(universe)) => {
+                universe.blame(&error).map_or(Failure::Portfolio(error), Failure::List)
+            }
+            (failure, _) => failure,
+        })?;
         if let Err(failure) = execute::check_clock(&*exchange, self.machine.clock) {
             self.log.say(&failure.to_string());
         }
@@ -216,9 +230,19 @@ impl<'a> Context<'a> {
             self.log.say("an order of an earlier run has no outcome yet; the next cycle asks for it first");
         }
         let rules = Rules::new(&config, exchange.fee(), self.args.force, state.traded());
-        let plan = execute::plan_for(&portfolio, &rules)?;
-        Ok((portfolio, plan, universe))
+        let mut plan = execute::plan_for(&portfolio, &rules)?;
+        plan.balanced &= listless.is_none();
+        Ok(Read { portfolio, plan, universe, listless })
     }
+}
+
+/// What a command without a cycle shows.
+struct Read<'a> {
+    portfolio: Portfolio,
+    plan: Plan,
+    universe: Option<Universe<'a>>,
+    /// Why there is no list, so that nothing would be traded.
+    listless: Option<String>,
 }
 
 fn once(context: &Context<'_>) -> Result<(), Problem> {
@@ -252,6 +276,9 @@ fn cycle(context: &Context<'_>, report: &mut Report) -> Result<(), Problem> {
 pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Report) -> Result<(), Problem> {
     let Context { config, machine: Machine { clock, disk, .. }, log, .. } = *context;
     let journal = Journal::open(disk, &context.journal_path())?;
+    if config.universe.is_none() && universe::forget(disk, &context.universe_path()) {
+        log.say("the config follows no list any more, so what was remembered of one is forgotten: its coins are yours");
+    }
     if journal.repaired {
         log.say("the journal's last line was cut by a power failure before its order was sent; the line was removed");
     }
@@ -270,7 +297,8 @@ pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Re
 fn plan(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
     let known = context.universe()?.map(|universe| universe.record);
-    let (portfolio, plan, universe) = context.read(&state, true)?;
+    let purpose = if context.args.accept { Purpose::ShowAccepted } else { Purpose::Show };
+    let Read { portfolio, plan, universe, .. } = context.read(&state, Some(purpose))?;
     let changes = known.zip(universe).map(|(known, universe)| known.changes(&universe.record));
     match context.args.json {
         true => print(&format!("{}\n", output::plan_json(&portfolio, &plan, changes.as_ref()))),
@@ -284,7 +312,7 @@ fn plan(context: &Context<'_>) -> Result<(), Problem> {
 
 fn status(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
-    let (portfolio, plan, universe) = context.read(&state, false)?;
+    let Read { portfolio, plan, universe, listless } = context.read(&state, None)?;
     let (last, next) = runs(context, state.last_run);
     let schedule = &context.config.schedule;
     let show = |time| schedule.show(time);
@@ -297,13 +325,19 @@ fn status(context: &Context<'_>) -> Result<(), Problem> {
     if let Some(list) = &list {
         print(&format!("\n{}", list.table()));
     }
-    let balance = if plan.balanced { "balanced" } else { "out of balance; see rebalancer plan" };
-    print(&format!("\n{balance}\nlast run: {last}\nnext run: {next}\n"));
+    let balance = match (plan.balanced, listless) {
+        (_, Some(why)) => output::wrapped(&format!("nothing is traded: {why}"), "  "),
+        (true, None) => "balanced\n".to_string(),
+        (false, None) => "out of balance; see rebalancer plan\n".to_string(),
+    };
+    print(&format!("\n{balance}last run: {last}\nnext run: {next}\n"));
     Ok(())
 }
 
 /// Prints the list as it is now; with `--accept` it is taken even when it replaces most members at once.
-fn universe(context: &Context<'_>) -> Result<(), Problem> {
+fn list(context: &Context<'_>) -> Result<(), Problem> {
+    // From before it is known what is remembered: a cycle would write the same file.
+    let _lock = if context.args.accept { Some(context.cycle_lock()?) } else { None };
     let Some(mut universe) = context.universe()? else {
         let why = "the config follows no list: it has no \"universe\"";
         return Err(Problem::new(2, format!("{}: {why}", context.args.config.display())));
@@ -330,10 +364,9 @@ fn universe(context: &Context<'_>) -> Result<(), Problem> {
     }
     match (look.refused, look.record) {
         (_, Some(record)) if context.args.accept => {
-            // A cycle would write the same file.
-            let _lock = context.cycle_lock()?;
             execute::check_clock(&*exchange, clock)?;
-            universe.accept(record)?;
+            universe.record = record;
+            universe.save()?;
             context.log.say("the list is taken; the next cycle trades what follows from it");
             Ok(())
         }

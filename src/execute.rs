@@ -18,7 +18,7 @@ use crate::market::{Order, Size};
 use crate::plan::{self, Plan, Rules};
 use crate::portfolio::{self, Portfolio};
 use crate::store;
-use crate::universe::{self, Universe};
+use crate::universe::{self, Purpose, Universe};
 use core::fmt;
 use order::{FOLLOW_MS, never_placed};
 use std::rc::Rc;
@@ -272,26 +272,26 @@ impl Cycle<'_> {
         let now = self.now();
         let Some(universe) = &mut self.universe else { return Ok(()) };
         check_clock(self.exchange, self.clock)?;
-        Ok(universe.follow(self.exchange, &mut self.config, now, true)?)
+        Ok(universe.follow(self.exchange, &mut self.config, now, Purpose::Trade)?)
     }
 
+    /// A portfolio that fails because of a member of the list has the list read again.
     fn portfolio(&mut self, balances: &[Balance]) -> Result<Portfolio, Failure> {
-        match (portfolio_of(self.exchange, &self.config, balances), &mut self.universe) {
-            (Err(Failure::Portfolio(portfolio::Error::NoMarket(coin, quote))), Some(universe))
-                if universe.has(&coin) =>
-            {
-                universe.look_again()?;
-                let why = format!(
-                    "{coin} of the list does not trade against {quote} any more; the next run reads the list anew"
-                );
-                Err(Failure::List(why))
-            }
-            (outcome, _) => outcome,
+        let outcome = portfolio_of(self.exchange, &self.config, balances);
+        if let (Err(Failure::Portfolio(error)), Some(universe)) = (&outcome, &mut self.universe)
+            && let Some(why) = universe.blame(error)
+        {
+            universe.look_again()?;
+            return Err(Failure::List(why));
         }
+        outcome
     }
 
     /// Places the orders of a plan and reads the balances that they left.
     fn trade(&mut self, plan: &Plan, portfolio: &Portfolio, balances: Vec<Balance>) -> Result<Vec<Balance>, Failure> {
+        if let Some(universe) = &mut self.universe {
+            universe.take(plan.buys.iter().map(|buy| &buy.coin))?;
+        }
         let look = 1 + self.journal.state.orders.last().map_or(0, |(intent, _)| intent.look);
         self.place_all(&plan.sells, &balances, look)?;
         let (cut, balances) = self.affordable(plan, portfolio, balances, look)?;

@@ -70,6 +70,8 @@ impl<'a> Http<'a> {
         let url = format!("{}/{path}", self.base);
         let answer = self.machine.wire.exchange(Request { url, body, header: self.header.clone(), timeout_s });
         let end = clock.elapsed();
+        // What follows a question mark may be a key, and tells an owner little.
+        let path = path.split('?').next().unwrap_or_default();
         let answer = answer.map_err(|failure| {
             self.log.detail(&format!("{path}: {}", failure.message));
             Failure { message: format!("{path}: no answer from {}: {}", self.base, failure.message), ..failure }

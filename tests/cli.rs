@@ -92,8 +92,8 @@ fn what_is_unknown_repeated_or_left_over_is_refused() {
         misuse(&[command, "--force"], &["--force goes with once and plan"]);
     }
     misuse(&["--force"], &["--force goes with once and plan"]);
-    for command in ["run", "once", "plan", "status", "check"] {
-        misuse(&[command, "--accept"], &["--accept goes with universe"]);
+    for command in ["run", "once", "status", "check"] {
+        misuse(&[command, "--accept"], &["--accept goes with universe and plan"]);
     }
 }
 

@@ -77,8 +77,12 @@ pub struct Settings {
     pub refresh_ms: Millis,
     /// What the source says must not be older, if this is given.
     pub max_age_ms: Option<Millis>,
-    /// The settings in one line: a list that was chosen by others does not count.
+    /// The source as it may be shown: an address without what follows its question mark, which may be a key.
+    pub name: String,
+    /// Which list it is, and how many coins it has. Members of another one do not count.
     pub subject: String,
+    /// The other rules that decide who is chosen and with which weight.
+    pub words: String,
 }
 
 /// Every key.
@@ -106,6 +110,8 @@ struct Written {
     list: Option<bool>,
     category: Option<String>,
     location: Option<Location>,
+    /// The location as it was written.
+    name: String,
     base_url: Option<String>,
     top: Option<usize>,
     leave_rank: Option<usize>,
@@ -158,6 +164,7 @@ impl Written {
                 let location = location(&name, directory);
                 self.location =
                     Some(location.map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&name))))?);
+                self.name = name;
             }
             "base_url" => {
                 let url = text(reader, key)?;
@@ -233,52 +240,44 @@ impl Written {
         if let Some(both) = self.include.iter().find(|name| self.exclude.contains(name)) {
             return Err(format!("{both} is in include and in exclude"));
         }
-        let day = span_of("24h").unwrap_or_default();
-        let max_age_ms = if list { self.max_age_ms } else { self.max_age_ms.or(span_of(MAX_AGE)) };
-        let mut settings = Settings {
-            source,
-            rules: Rules { top, leave_rank, leave_after_ms: self.leave_after_ms.unwrap_or(day) },
-            weighting: self.weighting,
-            max_weight,
-            min_weight: self.min_weight,
-            share: self.share.unwrap_or(Percent::HUNDRED),
-            exclude: self.exclude,
-            include: self.include,
-            refresh_ms: self.refresh_ms.unwrap_or(day),
-            max_age_ms,
-            subject: String::new(),
-        };
-        settings.subject = settings.words();
-        Ok(settings)
-    }
-}
-
-impl Settings {
-    /// What decides who is chosen and with which weight.
-    fn words(&self) -> String {
-        let Settings { rules: Rules { top, leave_rank, .. }, max_weight, min_weight, .. } = self;
         let weighting = match self.weighting {
             None => "own",
             Some(Weighting::Equal) => "equal",
             Some(Weighting::Size) => "size",
             Some(Weighting::Root) => "root",
         };
-        let (exclude, include) = (self.exclude.join(" "), self.include.join(" "));
-        format!(
-            "{} top {top} leave {leave_rank} {weighting} {min_weight}-{max_weight} -{exclude} +{include}",
-            self.name()
-        )
-    }
-
-    /// The source's name for the owner.
-    pub fn name(&self) -> String {
-        match &self.source {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort_unstable();
+            names.join(" ")
+        };
+        let name = match &source {
             Source::CoinGecko { category, .. } => {
                 format!("coingecko {}", category.as_deref().unwrap_or("(the whole market)"))
             }
-            Source::List(Location::File(path)) => path.display().to_string(),
-            Source::List(Location::Address { base, path }) => format!("{base}/{path}"),
-        }
+            Source::List(_) => self.name,
+        };
+        let (min_weight, day) = (self.min_weight, span_of("24h").unwrap_or_default());
+        let max_age_ms = if list { self.max_age_ms } else { self.max_age_ms.or(span_of(MAX_AGE)) };
+        Ok(Settings {
+            subject: format!("{name} top {top}"),
+            words: format!(
+                "leave {leave_rank} {weighting} {min_weight}-{max_weight} -{} +{}",
+                sorted(&self.exclude),
+                sorted(&self.include)
+            ),
+            name: name.split('?').next().unwrap_or_default().to_string(),
+            source,
+            rules: Rules { top, leave_rank, leave_after_ms: self.leave_after_ms.unwrap_or(day) },
+            weighting: self.weighting,
+            max_weight,
+            min_weight,
+            share: self.share.unwrap_or(Percent::HUNDRED),
+            exclude: self.exclude,
+            include: self.include,
+            refresh_ms: self.refresh_ms.unwrap_or(day),
+            max_age_ms,
+        })
     }
 }
 
@@ -289,9 +288,9 @@ fn location(name: &str, directory: &Path) -> Result<Location, String> {
             false => Ok(Location::File(directory.join(name))),
         };
     }
-    let rest = name.find("://").map_or(0, |at| at + 3);
-    let end = name.get(rest..).and_then(|rest| rest.find('/')).map_or(name.len(), |at| rest + at);
-    let (base, path) = (name.get(..end).unwrap_or_default(), name.get(end..).unwrap_or_default());
+    // The third slash is the first of the path.
+    let end = name.match_indices('/').nth(2).map_or(name.len(), |(at, _)| at);
+    let (base, path) = name.split_at(end);
     if !path.bytes().all(|byte| byte.is_ascii_graphic()) || path.contains(['#', '\\', '"']) {
         return Err("it holds a character that an address does not have; write %20 for a space".to_string());
     }

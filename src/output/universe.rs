@@ -6,9 +6,10 @@ use crate::config::universe::Source;
 use crate::exchange::Millis;
 use crate::json::{Object, list};
 use crate::market::Coin;
+use crate::universe::Universe;
+use crate::universe::look::{Line, Look, Standing};
 use crate::universe::record::{Changes, Member};
 use crate::universe::source::shown_size;
-use crate::universe::{Line, Look, Standing, Universe};
 
 /// Where the notes of the table begin.
 const INDENT: &str = "                  ";
@@ -19,14 +20,13 @@ pub fn look_table(look: &Look, config: &Config) -> String {
     let size = if matches!(source, Some(Source::CoinGecko { .. })) { "market cap" } else { "given" };
     let mut out = format!("{:>4} {:>5} {:<10} {:>20} {:>10} {}\n", "rank", "place", "coin", size, "weight", "pair");
     let last = config.universe.as_ref().map_or(0, |settings| settings.rules.leave_rank);
-    let matters = |line: &Line| {
-        line.place.is_none_or(|place| place <= last) || !matches!(line.standing, Standing::Waits | Standing::Skipped(_))
-    };
-    let end =
-        look.lines.iter().rposition(|line| line.place.is_some() && matters(line)).map_or(look.lines.len(), |at| at + 1);
+    // Down to the last place that matters; the whole list when it has not so many.
+    let shown = |line: &Line| line.place == Some(last) || line.weight.is_some();
+    let whole = look.lines.iter().all(|line| line.place != Some(last));
+    let end = look.lines.iter().rposition(shown).filter(|_| !whole).map_or(look.lines.len(), |at| at + 1);
     let dash = || "-".to_string();
     for (at, line) in look.lines.iter().enumerate() {
-        if at >= end && !matches!(line.standing, Standing::Leaves(_)) {
+        if at >= end && !special(line) {
             continue;
         }
         out.push_str(&format!(
@@ -49,6 +49,11 @@ pub fn look_table(look: &Look, config: &Config) -> String {
         out.push_str(&format!("and {more} coins below\n"));
     }
     out
+}
+
+/// Whether a line is shown wherever it is: of a member that leaves, or of a coin that the owner asked for in vain.
+fn special(line: &Line) -> bool {
+    line.rank.is_none() || matches!(line.standing, Standing::Leaves(_))
 }
 
 /// A note under its line, broken at the table's width.
@@ -88,7 +93,7 @@ pub fn look_json(look: &Look, universe: &Universe<'_>) -> String {
         if why.is_empty() { json.end() } else { json.text("reason", why).end() }
     }));
     let json = Object::new()
-        .text("source", &universe.name())
+        .text("source", universe.name())
         .raw("good", if look.refused.is_none() { "true" } else { "false" });
     match &look.refused {
         None => json.raw("coins", &coins).end(),
@@ -119,7 +124,7 @@ impl List<'_> {
         let record = &self.universe.record;
         let read = record.read_at.map_or("never".to_string(), self.show);
         let mut out = wrapped(&format!("list: {}, read {read}", self.universe.name()), "  ");
-        for Member { seat, rank, place, weight } in &record.members {
+        for Member { seat, rank, place, weight, .. } in &record.members {
             let mut line = format!(
                 "{place:>4}. {:<10} {:>10} %  rank {rank}, since {}",
                 seat.coin,
@@ -144,7 +149,7 @@ impl List<'_> {
     pub fn json(&self) -> String {
         let record = &self.universe.record;
         let time = |time: Option<Millis>| time.map_or("null".to_string(), |time| time.to_string());
-        let members = list(record.members.iter().map(|Member { seat, rank, place, weight }| {
+        let members = list(record.members.iter().map(|Member { seat, rank, place, weight, .. }| {
             Object::new()
                 .text("coin", &seat.coin)
                 .text("id", &seat.id)
@@ -162,7 +167,7 @@ impl List<'_> {
                 .map(|(coin, left)| Object::new().text("coin", coin).raw("left", &left.to_string()).end()),
         );
         let json = Object::new()
-            .text("source", &self.universe.name())
+            .text("source", self.universe.name())
             .raw("read_at", &time(record.read_at))
             .raw("members", &members)
             .raw("departed", &departed);

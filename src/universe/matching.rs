@@ -61,9 +61,9 @@ pub fn coin(entry: &Entry) -> Result<Coin, String> {
     }
 }
 
-/// Whether a name of the owner's, a coin or a source's id, means this entry.
-pub fn named(names: &[String], coin: &str, entry: &Entry) -> bool {
-    names.iter().any(|name| name == coin || !entry.id.is_empty() && *name == entry.id)
+/// Whether a name of the owner's, a coin in letters of any size or a source's id, means this coin.
+pub fn named(names: &[String], coin: &str, id: &str) -> bool {
+    names.iter().any(|name| name.eq_ignore_ascii_case(coin) || !id.is_empty() && name == id)
 }
 
 /// Why a coin is left out of every list unless the owner names it.

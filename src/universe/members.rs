@@ -45,6 +45,13 @@ pub struct Seat {
     pub outside: Option<Millis>,
 }
 
+impl Seat {
+    /// Whether it is a coin's. Where a source has no ids, the name is all there is.
+    pub fn is(&self, coin: &str, id: &str) -> bool {
+        self.coin == coin && (self.id == id || self.id.is_empty() || id.is_empty())
+    }
+}
+
 /// What becomes of the members.
 pub struct Choice {
     /// The members from now on, by their places; empty when there are not enough coins.
@@ -57,26 +64,31 @@ pub struct Choice {
 pub fn choose(held: &[Seat], candidates: &[Candidate], rules: Rules, now: Millis) -> Choice {
     let Rules { top, leave_rank, leave_after_ms } = rules;
     let mut choice = Choice { seats: Vec::new(), left: Vec::new() };
-    let is = |seat: &Seat, candidate: &Candidate| candidate.coin == seat.coin && candidate.id == seat.id;
-    let mut room = top;
-    // Those that the owner wants come first, then members while there is room, then coins from inside the top.
-    let mut seats: Vec<Option<Seat>> = Vec::new();
-    for candidate in candidates {
-        let seat = held.iter().find(|seat| is(seat, candidate)).cloned();
-        let new = Seat { coin: candidate.coin.clone(), id: candidate.id.clone(), since: now, outside: None };
-        let seat = seat.or(Some(new)).filter(|_| candidate.included && room > 0);
-        room -= usize::from(seat.is_some());
-        seats.push(seat.map(|seat| Seat { outside: None, ..seat }));
-    }
-    for seat in held {
-        if !candidates.iter().any(|candidate| is(seat, candidate)) {
-            choice.left.push((seat.coin.clone(), "it is not on the list any more".to_string()));
+    let held_by = |candidate: &Candidate| held.iter().find(|seat| seat.is(&candidate.coin, &candidate.id));
+    let seat = |candidate: &Candidate, outside| {
+        let Candidate { coin, id, .. } = candidate;
+        let before = held_by(candidate);
+        let id = before.map_or(id, |before| if id.is_empty() { &before.id } else { id });
+        let since = before.map_or(now, |before| before.since);
+        Some(Seat { coin: coin.clone(), id: id.clone(), since, outside })
+    };
+    for gone in held {
+        if !candidates.iter().any(|candidate| gone.is(&candidate.coin, &candidate.id)) {
+            choice.left.push((gone.coin.clone(), "it is not on the list any more".to_string()));
         }
     }
+    // Those that the owner wants come first, then members while there is room, then coins from inside the top.
+    let mut room = top;
+    let mut seats: Vec<Option<Seat>> = Vec::new();
+    for candidate in candidates {
+        let taken = seat(candidate, None).filter(|_| candidate.included && room > 0);
+        room -= usize::from(taken.is_some());
+        seats.push(taken);
+    }
     for (candidate, taken) in candidates.iter().zip(&mut seats).filter(|(_, taken)| taken.is_none()) {
-        let Some(seat) = held.iter().find(|seat| is(seat, candidate)) else { continue };
+        let Some(before) = held_by(candidate) else { continue };
         let place = candidate.place;
-        let outside = seat.outside.or(Some(now)).filter(|_| place > top);
+        let outside = before.outside.or(Some(now)).filter(|_| place > top);
         let late = outside.is_some_and(|outside| now.saturating_sub(outside) >= leave_after_ms);
         let why = if place > top && place > leave_rank {
             format!("place {place} is below leave_rank, {leave_rank}")
@@ -86,15 +98,15 @@ pub fn choose(held: &[Seat], candidates: &[Candidate], rules: Rules, now: Millis
             format!("there are no more than {top} places, and its is {place}")
         } else {
             room -= 1;
-            *taken = Some(Seat { outside, ..seat.clone() });
+            *taken = seat(candidate, outside);
             continue;
         };
-        choice.left.push((seat.coin.clone(), why));
+        choice.left.push((before.coin.clone(), why));
     }
     for (candidate, taken) in candidates.iter().zip(&mut seats).take(top).filter(|(_, taken)| taken.is_none()) {
         if room > 0 {
             room -= 1;
-            *taken = Some(Seat { coin: candidate.coin.clone(), id: candidate.id.clone(), since: now, outside: None });
+            *taken = seat(candidate, None);
         }
     }
     if room == 0 {

@@ -27,19 +27,25 @@ pub struct Member {
     pub place: usize,
     /// Its weight in percent of the list.
     pub weight: Percent,
+    /// Whether the list has bought it, or a cycle has ended well with it: only then it is sold when it leaves.
+    pub taken: bool,
 }
 
 /// What is remembered.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// By which settings the members were chosen.
+    /// Which list the members are from: source, how many, quote currency. Those of another one do not count.
     pub subject: String,
+    /// By which other rules they were chosen. When these change, the list is read again.
+    pub rules: String,
     /// When the list was read that they are from; none when there has not been one.
     pub read_at: Option<Millis>,
     /// Whether it is to be read again as soon as possible.
     pub again: bool,
     /// Since when there has been no good list, and why.
     pub trouble: Option<(Millis, String)>,
+    /// When that was found last.
+    pub tried_at: Option<Millis>,
     /// The source is left alone until then.
     pub not_before: Option<Millis>,
     /// Members by their places; the weights sum to 100.
@@ -57,9 +63,14 @@ pub struct Changes {
 }
 
 impl Record {
+    /// Whether a coin is a member.
+    pub fn has(&self, coin: &str) -> bool {
+        self.members.iter().any(|member| member.seat.coin == coin)
+    }
+
     /// What a later record changes, coins that left before and are not sold yet included.
     pub fn changes(&self, later: &Record) -> Changes {
-        let is_new = |member: &&Member| !self.members.iter().any(|other| other.seat.coin == member.seat.coin);
+        let is_new = |member: &&Member| !self.has(&member.seat.coin);
         let enter = later.members.iter().filter(is_new).map(|member| member.seat.coin.clone()).collect();
         Changes { enter, leave: later.departed.iter().map(|(coin, _)| coin.clone()).collect() }
     }
@@ -95,8 +106,9 @@ impl Record {
             Some(time) => object.raw(key, &time.to_string()),
             None => object,
         };
-        let mut head = Object::new().raw("universe", "1").text("subject", &self.subject);
+        let mut head = Object::new().raw("universe", "1").text("subject", &self.subject).text("rules", &self.rules);
         head = time(head, "read_at", self.read_at);
+        head = time(head, "tried_at", self.tried_at);
         head = time(head, "not_before", self.not_before);
         if self.again {
             head = head.raw("again", "1");
@@ -106,14 +118,17 @@ impl Record {
         }
         let count = (self.members.len() + self.departed.len()).to_string();
         let mut out = store::seal(&head.raw("lines", &count).end());
-        for Member { seat, rank, place, weight } in &self.members {
-            let line = Object::new()
+        for Member { seat, rank, place, weight, taken } in &self.members {
+            let mut line = Object::new()
                 .text("member", &seat.coin)
                 .text("id", &seat.id)
                 .raw("rank", &rank.to_string())
                 .raw("place", &place.to_string())
                 .text("weight", &weight.to_string())
                 .raw("since", &seat.since.to_string());
+            if *taken {
+                line = line.raw("taken", "1");
+            }
             out.push_str(&store::seal(&time(line, "outside", seat.outside).end()));
         }
         for (coin, left) in &self.departed {
@@ -131,6 +146,8 @@ impl Record {
             read_at: number(&head, "read_at"),
             again: head.get("again").is_some(),
             trouble: number(&head, "since").zip(head.get("why").map(str::to_string)),
+            rules: head.get("rules")?.to_string(),
+            tried_at: number(&head, "tried_at"),
             not_before: number(&head, "not_before"),
             ..Record::default()
         };
@@ -147,7 +164,8 @@ impl Record {
                 outside: number(&row, "outside"),
             };
             let (rank, place) = (number(&row, "rank")?, number(&row, "place")?);
-            record.members.push(Member { seat, rank, place, weight: Percent::parse(row.get("weight")?)? });
+            let (weight, taken) = (Percent::parse(row.get("weight")?)?, row.get("taken").is_some());
+            record.members.push(Member { seat, rank, place, weight, taken });
         }
         let whole = number::<usize>(&head, "lines")? == record.members.len() + record.departed.len();
         let sum: Percent = record.members.iter().map(|member| member.weight).sum();
@@ -165,17 +183,20 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        let member = |coin: &str, place, weight: &str, outside| Member {
+        let member = |coin: &str, place, weight: &str, outside: Option<Millis>| Member {
             seat: Seat { coin: coin.to_string(), id: format!("{coin}-id"), since: 5, outside },
             rank: place + 3,
             place,
             weight: Percent::parse(weight).unwrap(),
+            taken: outside.is_some(),
         };
         Record {
             subject: "a \"source\"".to_string(),
             read_at: Some(7),
             again: true,
             trouble: Some((8, "it is\ngone".to_string())),
+            rules: "no rules".to_string(),
+            tried_at: Some(10),
             not_before: Some(9),
             members: vec![member("BTC", 1, "66.666667", None), member("ETH", 2, "33.333333", Some(6))],
             departed: vec![("SOL".to_string(), 4)],

@@ -57,6 +57,8 @@ pub enum Kind {
     Passing,
     /// The source was asked too often.
     TooMany,
+    /// It was not asked, because it was asked too often before.
+    LeftAlone,
 }
 
 /// Why there is no list: it cannot be read, or what it says cannot be believed.
@@ -155,7 +157,7 @@ impl<'a> Source<'a> {
                 let path = format!(
                     "coins/markets?vs_currency=usd{category}&order=market_cap_desc&per_page={per_page}&page={page}&sparkline=false"
                 );
-                let newest = coingecko(http, &path, entries)?;
+                let newest = coingecko(http, &path, &settings.exclude, entries)?;
                 if !entries.is_empty() {
                     fresh(newest, settings.max_age_ms, now)?;
                 }
@@ -191,8 +193,7 @@ fn status(status: u16) -> Result<(), Error> {
         429 => {
             Err(Error::new(Kind::TooMany, "the source was asked too often (http 429); it is left alone for a minute"))
         }
-        401 | 403 => Err(unusable(format!("the source refused (http {status}); is REBALANCER_COINGECKO_KEY right?"))),
-        400..=499 => Err(unusable(format!("the source knows no such list (http {status}); look at category or list"))),
+        400..=499 => Err(unusable(format!("the source refused (http {status}); look at its address and its key"))),
         _ => Err(passing(format!("the source failed (http {status})"))),
     }
 }
@@ -212,8 +213,14 @@ fn fresh(time: Option<Millis>, max_age_ms: Option<Millis>, now: Millis) -> Resul
     }
 }
 
-/// Reads one page of CoinGecko's markets, row by row; returns the time of its newest row.
-fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Result<Option<Millis>, Error> {
+/// Reads one page of CoinGecko's markets, row by row; returns the time of its newest row. No cap is asked for of coins whose ids are in
+/// `exclude`.
+fn coingecko(
+    http: &mut Http<'_>,
+    path: &str,
+    exclude: &[String],
+    entries: &mut Vec<Entry>,
+) -> Result<Option<Millis>, Error> {
     let mut reply = http.send(path, None, (MOST_BYTES, TIMEOUT_S)).map_err(|failure| passing(failure.message))?;
     status(reply.status)?;
     let mut newest = None;
@@ -250,7 +257,7 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
     no_coin_twice(entries).map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
     // Ordered by market cap, coins without one come last. One in between means that caps are missing.
     let mut gap = None;
-    for entry in entries.iter() {
+    for entry in entries.iter().filter(|entry| !exclude.contains(&entry.id)) {
         match (entry.size, gap) {
             (None, _) => gap = gap.or(Some(&entry.id)),
             (Some(_), Some(id)) => return Err(unusable(format!("the market cap of {id} is null or zero"))),
@@ -353,7 +360,7 @@ fn push(entries: &mut Vec<Entry>, id: &str, name: &str, weight: Option<&str>) ->
 
 /// One coin a line, with a weight behind it or none; `#` begins a remark. The last line has an end too, or it may be cut.
 fn lines(text: &str, entries: &mut Vec<Entry>) -> Result<(), String> {
-    if !text.ends_with('\n') {
+    if !text.is_empty() && !text.ends_with('\n') {
         return Err("its last line has no end, so it may be cut".to_string());
     }
     for (at, line) in text.lines().enumerate() {

@@ -70,13 +70,16 @@ pub fn cache() -> Vec<u8> {
 /// What is remembered of a list: two members, one of them outside the top, a coin that left, and trouble.
 pub fn universe() -> Vec<u8> {
     let (disk, path) = (Memory::default(), Path::new("rebalancer.universe"));
-    let member = |coin: &str, place: usize, weight: &str, outside| Member {
+    let member = |coin: &str, place: usize, weight: &str, outside: Option<i64>| Member {
+        taken: outside.is_some(),
         seat: Seat { coin: coin.to_string(), id: format!("{}-id", coin.to_lowercase()), since: NOW - 9, outside },
         rank: place + 3,
         place,
         weight: Percent::parse(weight).unwrap(),
     };
     let record = Record {
+        rules: "leave 3 equal".to_string(),
+        tried_at: Some(9),
         subject: "coingecko \"defi\" top 2".to_string(),
         read_at: Some(NOW),
         again: true,
