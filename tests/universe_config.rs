@@ -2,7 +2,7 @@
 //! is asked or written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
-#![allow(missing_docs)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, missing_docs)]
 
 mod common;
 
@@ -72,8 +72,13 @@ fn every_key_is_accepted() {
     let members = r#"
         "category": "decentralized-finance-defi" | "category": "layer-1" | "category": "2" | "weighting": "market-cap"
         "weighting": "sqrt-market-cap" | "max_age": "30m""#;
-    members.trim().split(['|', '\n']).for_each(|member| understood(&coingecko(member)));
-    understood(&coingecko(r#""share": 100"#).replace("3", "100"));
+    // Each waits for the pauses before a source is asked again.
+    std::thread::scope(|scope| {
+        for member in members.trim().split(['|', '\n']) {
+            scope.spawn(move || understood(&coingecko(member)));
+        }
+        scope.spawn(|| understood(&coingecko(r#""share": 100"#).replace("3", "100")));
+    });
 }
 
 #[test]
