@@ -254,11 +254,16 @@ fn push_notes(out: &mut String, portfolio: &Portfolio, skipped: &[Skip]) {
 
 /// A sentence broken at spaces into lines of at most 80 columns; further lines begin with `indent`.
 pub fn wrapped(sentence: &str, indent: &str) -> String {
+    broken(sentence, indent, WIDTH)
+}
+
+/// The same for another width.
+fn broken(sentence: &str, indent: &str, width: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in sentence.split(' ') {
         let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH {
+        if column > 0 && column + 1 + length > width {
             out.push('\n');
             out.push_str(indent);
             column = indent.len();

@@ -1,6 +1,6 @@
 //! The list of coins, as it was read and as it is remembered.
 
-use super::wrapped;
+use super::{WIDTH, broken, wrapped};
 use crate::config::Config;
 use crate::config::universe::Source;
 use crate::exchange::Millis;
@@ -58,7 +58,7 @@ fn special(line: &Line) -> bool {
 
 /// A note under its line, broken at the table's width.
 fn indented(note: &str) -> String {
-    let text = wrapped(note.trim_start(), "");
+    let text = broken(note.trim_start(), "", WIDTH - INDENT.len());
     text.lines().map(|line| format!("{INDENT}{line}\n")).collect()
 }
 

@@ -21,7 +21,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub use answer::Wrong;
-pub use rows::{Coin, http_date, now_s};
+pub use rows::{Coin, iso_date, now_s};
 
 /// The category that the tests follow unless they say otherwise.
 pub const DEFI: &str = "decentralized-finance-defi";
