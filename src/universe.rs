@@ -110,12 +110,11 @@ impl<'a> Universe<'a> {
     /// Whether the list is to be read again.
     pub fn is_due(&self, now: Millis) -> bool {
         let (record, refresh) = (&self.record, self.settings.refresh_ms);
-        if !self.has_list() || record.again {
+        if !self.has_list() || record.rules != self.rules || record.again {
             return true;
         }
         let tried = record.trouble.is_some() && Self::recent(record.tried_at, now, refresh.min(PAUSE_MS));
-        let current = record.rules == self.rules && Self::recent(record.read_at, now, refresh);
-        !tried && !current
+        !tried && !Self::recent(record.read_at, now, refresh)
     }
 
     /// Until when the source is to be left alone.
@@ -152,7 +151,7 @@ impl<'a> Universe<'a> {
     /// Takes a list or notes why not.
     fn conclude(&mut self, looked: Result<Look, Trouble>, now: Millis, purpose: Purpose) -> Result<(), Failure> {
         let why = match looked {
-            Ok(Look { refused, record: Some(record), lines, .. })
+            Ok(Look { refused, record: Some(record), lines })
                 if refused.is_none() || purpose == Purpose::ShowAccepted =>
             {
                 if purpose == Purpose::Trade {
@@ -161,12 +160,7 @@ impl<'a> Universe<'a> {
                 self.record = record;
                 return Ok(());
             }
-            Ok(Look { refused, missing, .. }) => {
-                for member in self.record.members.iter_mut().filter(|member| missing.contains(&member.seat.coin)) {
-                    member.seat.outside = member.seat.outside.or(Some(now));
-                }
-                refused.unwrap_or_default()
-            }
+            Ok(Look { refused, .. }) => refused.unwrap_or_default(),
             Err(Trouble::List(error)) => {
                 match error.kind {
                     Kind::TooMany => self.record.not_before = Some(now + PAUSE_MS),

@@ -59,7 +59,7 @@ fn on_the_wire() -> Vec<Case> {
         says("too large", 3, "the body is larger than 2097152 bytes", |follower| {
             follower.source.fails(Wrong::Rows { count: 250, padding: 12_000 });
         }),
-        says("too many coins", 1, "the list has more than 1000 coins", |follower| {
+        says("too many coins", 3, "it has more than 1000 coins", |follower| {
             follower.source.fails(Wrong::Rows { count: 1001, padding: 0 });
         }),
         says("redirected", 3, "redirected elsewhere (http 307), not followed", |follower| {
@@ -76,15 +76,15 @@ fn other_answers() -> Vec<Case> {
         says("html 200", 3, "the list cannot be read", |follower| follower.source.fails(Wrong::html(200))),
         says("html 502", 3, "the source failed (http 502)", |follower| follower.source.fails(Wrong::html(502))),
         says("html 503", 3, "the source failed (http 503)", |follower| follower.source.fails(Wrong::html(503))),
-        says("401", 1, "the source refused (http 401); is REBALANCER_COINGECKO_KEY right?", |follower| {
+        says("401", 1, "the source refused (http 401); look at its address and its key", |follower| {
             let body = r#"{"status":{"error_code":10002,"error_message":"API Key Missing"}}"#;
             follower.source.fails(Wrong::json(401, body));
         }),
         says("403", 1, "the source refused (http 403)", |follower| follower.source.fails(Wrong::html(403))),
-        says("404", 1, "the source knows no such list (http 404)", |follower| {
+        says("404", 1, "the source refused (http 404)", |follower| {
             follower.source.fails(Wrong::json(404, r#"{"error":"category not found"}"#));
         }),
-        says("400", 1, "the source knows no such list (http 400)", |follower| {
+        says("400", 1, "the source refused (http 400)", |follower| {
             follower.source.fails(Wrong::json(400, r#"{"error":"invalid parameter"}"#));
         }),
         says("an error with 200", 1, "the source answered something that is no list", |follower| {
@@ -104,7 +104,7 @@ fn other_answers() -> Vec<Case> {
         says("a list in the place of a coin", 1, "the list holds something that is no coin", |follower| {
             follower.source.fails(rows(|rows| rows.replacen(",{", ",[1],{", 1).into_bytes()));
         }),
-        says("a coin twice", 1, "the list names LINK twice", |follower| {
+        says("a coin twice", 1, "the list cannot be read: it names LINK twice", |follower| {
             follower.source.rank("UNI AAVE LINK LINK LDO CRV");
         }),
         says("not utf-8", 3, "the document is not UTF-8", |follower| {
@@ -262,7 +262,7 @@ fn without_a_good_list_nothing_is_bought_until_there_is_one() {
     side_by_side(&cases, |Case { name, go, asked, why }| {
         let follower = Follower::new(COINS, RULES);
         go(&follower);
-        for args in [&["once"][..], &["plan"], &["status"]] {
+        for args in [&["once"][..], &["plan"]] {
             let count = follower.source.count();
             let run = follower.owner.run(args);
             assert_eq!((run.code, follower.source.count() - count), (1, *asked), "{name}: {args:?}: {}", run.log);
@@ -272,6 +272,11 @@ fn without_a_good_list_nothing_is_bought_until_there_is_one() {
             // The owner's words: one sentence, not a page.
             assert!(last.len() < 500, "{name}: {}", run.log);
         }
+        let count = follower.source.count();
+        let status = follower.owner.run(&["status"]);
+        let words = status.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!((status.code, follower.source.count()), (0, count), "{name}: {}", status.log);
+        assert!(words.contains("nothing is traded: no list of coins yet: ") && words.contains(why), "{name}: {words}");
         let run = follower.owner.run(&["universe"]);
         assert_eq!(run.code, 1, "{name}: {}", run.log);
         assert!(run.log.contains(why), "{name}: universe: no {why}: {}", run.log);
@@ -313,5 +318,8 @@ fn a_coin_without_a_cap_at_the_end_of_the_list_is_skipped_as_long_as_it_is_no_me
     follower.good();
     assert_eq!(follower.members(), "UNI AAVE LINK LDO");
     let line = follower.line("solana");
-    assert_eq!((&line["state"], &line["reason"]), (&"skipped".into(), &"the source gives it no market cap".into()));
+    assert_eq!(
+        (&line["state"], &line["reason"]),
+        (&"skipped".into(), &"the source gives it no market cap or weight".into())
+    );
 }

@@ -147,14 +147,14 @@ fn wrong_texts() -> Vec<(Vec<u8>, &'static str)> {
     let texts: Vec<(&[u8], &str)> = vec![
         (b"UNI\nAAVE\nLINK\nLDO", "its last line has no end, so it may be cut"),
         (b"UNI\nAAVE\nLINK\nLD", "its last line has no end, so it may be cut"),
-        (b"", "its last line has no end, so it may be cut"),
+        (b"", "the list is empty"),
         (b"\n\n# nothing\n", "the list is empty"),
         (b"[]", "the list is empty"),
         (b"{}", "the list is empty"),
-        (b"UNI\nAAVE\nLINK\nUNI\n", "the list names UNI twice"),
-        (b"UNI\nAAVE\nLINK\nuni\n", "the list names UNI twice"),
-        (br#"["UNI", "AAVE", "LINK", "UNI"]"#, "the list names UNI twice"),
-        (br#"{"UNI": 1, "AAVE": 1, "UNI": 1}"#, "the list names UNI twice"),
+        (b"UNI\nAAVE\nLINK\nUNI\n", "it names UNI twice"),
+        (b"UNI\nAAVE\nLINK\nuni\n", "it names UNI twice"),
+        (br#"["UNI", "AAVE", "LINK", "UNI"]"#, "it names UNI twice"),
+        (br#"{"UNI": 1, "AAVE": 1, "UNI": 1}"#, "it names UNI twice"),
         (b"UNI\nAAVE\n", "only 2 of its coins can be members, and top asks for 3"),
         (b"UNI 50\nAAVE 30\nLINK\n", "some of its coins have a weight and others have none"),
         (b"UNI 50\nAAVE 30\nLINK 0\n", "line 3: the weight of LINK, 0, is no number above 0"),
@@ -170,13 +170,13 @@ fn wrong_texts() -> Vec<(Vec<u8>, &'static str)> {
         (br#"["UNI", "AAVE", null, "LINK"]"#, "the list cannot be read: line 1:"),
         (br#"["UNI", ["AAVE", "LINK", "LDO"]]"#, "the list cannot be read: line 1:"),
         (br#"{"error": "no such list"}"#, "the list cannot be read: line 1: the weight of ERROR"),
-        (br#"{"UNI": 50, "AAVE": null, "LINK": 1}"#, "some of its coins have a weight and others have none"),
+        (br#"{"UNI": 50, "AAVE": null, "LINK": 1}"#, "AAVE has no weight"),
         (br#"{"updated": "yesterday", "coins": ["UNI", "AAVE", "LINK"]}"#, "updated is no time such as"),
         (br#"{"updated": 5, "coins": ["UNI", "AAVE", "LINK"]}"#, "updated is no time such as"),
     ];
     let mut texts: Vec<(Vec<u8>, &str)> = texts.into_iter().map(|(text, why)| (text.to_vec(), why)).collect();
     let many: String = (0..1001).map(|number| format!("MADEUP{number}\n")).collect();
-    texts.push((many.into_bytes(), "the list has more than 1000 coins"));
+    texts.push((many.into_bytes(), "it has more than 1000 coins"));
     texts.push(("# padding\n".repeat(30_000).into_bytes(), "larger than 262144 bytes"));
     texts
 }
@@ -243,7 +243,7 @@ fn a_place_that_is_none_changes_nothing() {
             "no page",
             PAGE,
             |follower| follower.source.desk().page = None,
-            "the source knows no such list (http 404); look at category or list",
+            "the source refused (http 404)",
         ),
         ("503", PAGE, |follower| follower.source.fails(Wrong::html(503)), "the source failed (http 503)"),
         ("dropped", PAGE, |follower| follower.source.fails(Wrong::Drop), "the source failed (http 503)"),

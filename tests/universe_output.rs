@@ -290,7 +290,7 @@ fn check_says_whether_the_list_can_be_followed() {
     follower.source.fails(Wrong::json(401, "{}"));
     let (code, bad) = finding(&follower);
     assert_eq!((code, &bad["ok"]), (1, &json!(false)), "{bad}");
-    assert!(bad["message"].as_str().unwrap().contains("is REBALANCER_COINGECKO_KEY right?"), "{bad}");
+    assert!(bad["message"].as_str().unwrap().contains("the source refused (http 401)"), "{bad}");
     let after: Vec<String> = files(&follower).into_keys().filter(|name| !name.ends_with("markets.cache")).collect();
     assert_eq!(after, before, "check remembers nothing");
     assert_eq!(follower.orders(), 0);

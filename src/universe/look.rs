@@ -61,8 +61,6 @@ pub struct Look {
     pub record: Option<Record>,
     /// Why it is not taken. With a record: what it changes is so much, or so odd, that the owner must say yes.
     pub refused: Option<String>,
-    /// Members that it does not name, though it should.
-    pub missing: Vec<Coin>,
 }
 
 /// Why there is no look.
@@ -114,10 +112,13 @@ impl Universe<'_> {
         let Settings { rules, include, .. } = self.settings;
         let per_page = (rules.leave_rank * 5).clamp(LEAST_PER_PAGE, MOST_PER_PAGE);
         let mut source = Source::new(self.machine, self.log, self.settings, self.key.clone());
-        let (mut entries, mut page) = (Vec::new(), 0);
+        let (mut entries, mut page, mut count) = (Vec::new(), 0, 0);
         let mut lines = loop {
             page += 1;
             let more = source.page(page, per_page, now, &mut entries).map_err(Trouble::List)?;
+            if page == 1 {
+                count = entries.len();
+            }
             if self.is_ranked() {
                 largest_first(&mut entries);
             }
@@ -138,7 +139,7 @@ impl Universe<'_> {
             let why = "included, but the source does not name it".to_string();
             lines.push(Line::new(entry, None, None, Standing::Skipped(why)));
         }
-        Ok(self.choose(lines, config, now))
+        Ok(self.choose(lines, config, count, now))
     }
 
     /// Matches entries with coins, and these with markets; gives places.
@@ -217,10 +218,10 @@ impl Universe<'_> {
         self.is_ranked() || matches!(self.settings.weighting, Some(Weighting::Size | Weighting::Root))
     }
 
-    /// Who is a member from now on, with which weight.
-    fn choose(&self, mut lines: Vec<Line>, config: &Config, now: Millis) -> Look {
+    /// Who is a member from now on, with which weight; `count` coins were on the first page.
+    fn choose(&self, mut lines: Vec<Line>, config: &Config, count: usize, now: Millis) -> Look {
         let held: Vec<Seat> = self.record.members.iter().map(|member| member.seat.clone()).collect();
-        let refuse = |lines, why| Look { lines, record: None, refused: Some(why), missing: Vec::new() };
+        let refuse = |lines, why| Look { lines, record: None, refused: Some(why) };
         let lost = |line: &&Line| {
             line.standing == Standing::Skipped(NO_CAP.to_string()) && held.iter().any(|seat| line.is(seat))
         };
@@ -244,7 +245,7 @@ impl Universe<'_> {
             );
             return refuse(lines, why);
         }
-        let missing = self.leave(&mut lines, &held, &choice.left);
+        leave(&mut lines, &held, &choice.left);
         // The members are in the order of their places.
         let (mut members, mut sizes) = (Vec::new(), Vec::new());
         for seat in choice.seats {
@@ -266,9 +267,9 @@ impl Universe<'_> {
                 line.weight = Some(weight);
             }
         }
-        let refused = self.too_much(&members, config, &missing, now);
+        let refused = self.too_much(&members, config, count);
         let (subject, rules) = (self.subject.clone(), self.rules.clone());
-        let mut record = Record { subject, rules, read_at: Some(now), members, ..Record::default() };
+        let mut record = Record { subject, rules, read_at: Some(now), count, members, ..Record::default() };
         let taken =
             self.record.members.iter().filter(|member| member.taken).map(|member| (member.seat.coin.clone(), now));
         for (coin, at) in self.record.departed.iter().cloned().chain(taken) {
@@ -278,48 +279,20 @@ impl Universe<'_> {
                 record.departed.push((coin, at));
             }
         }
-        Look { lines, record: Some(record), refused, missing }
-    }
-
-    /// Says of members that leave why; returns those that the source should name and does not: its coins by market cap are far more than
-    /// those that matter here, while whoever keeps a list takes a coin out of it.
-    fn leave(&self, lines: &mut Vec<Line>, held: &[Seat], left: &[(Coin, String)]) -> Vec<Coin> {
-        let mut missing = Vec::new();
-        for (coin, why) in left {
-            let Some(seat) = held.iter().find(|seat| seat.coin == *coin) else { continue };
-            match lines.iter_mut().find(|line| line.is(seat)) {
-                Some(line) => {
-                    let why = if let Standing::Skipped(why) = &line.standing { why } else { why };
-                    line.standing = Standing::Leaves(why.clone());
-                }
-                None => {
-                    let entry = Entry { id: seat.id.clone(), symbol: coin.clone(), size: None };
-                    lines.push(Line::new(entry, None, Some(coin.clone()), Standing::Leaves(why.clone())));
-                    if self.is_ranked() {
-                        missing.push(coin.clone());
-                    }
-                }
-            }
-        }
-        missing
+        Look { lines, record: Some(record), refused }
     }
 
     /// Why members that were chosen are not believed without the owner. What the owner changed may change everything; a source may not.
-    fn too_much(&self, members: &[Member], config: &Config, missing: &[Coin], now: Millis) -> Option<String> {
+    fn too_much(&self, members: &[Member], config: &Config, count: usize) -> Option<String> {
         if !self.has_list() {
             return None;
         }
-        let Settings { rules, exclude, .. } = self.settings;
+        let exclude = &self.settings.exclude;
         let accept = "if that is right: rebalancer universe --accept";
-        let gone = self.record.members.iter().find(|member| {
-            let since = member.seat.outside.unwrap_or(now);
-            missing.contains(&member.seat.coin) && now.saturating_sub(since) < rules.leave_after_ms
-        });
-        if let Some(member) = gone {
-            let coin = &member.seat.coin;
-            return Some(format!(
-                "it does not name the member {coin}, which is waited for as long as leave_after; {accept}"
-            ));
+        let same = self.record.rules == self.rules;
+        // Whoever keeps a list may shorten it; the market does not lose half of its coins.
+        if same && self.is_ranked() && count * 2 < self.record.count {
+            return Some(format!("it has {count} coins, and had {}; {accept}", self.record.count));
         }
         let (mut left, mut moved) = (0, Percent::ZERO);
         for Member { seat, weight, .. } in &self.record.members {
@@ -334,7 +307,7 @@ impl Universe<'_> {
             return Some(format!("it replaces {left} of {held} members at once; {accept}"));
         }
         // Other rules may well move all weights.
-        let much = self.record.rules == self.rules && moved > Percent::HUNDRED.half();
+        let much = same && moved > Percent::HUNDRED.half();
         much.then(|| format!("it moves {} percent of the weights at once; {accept}", moved.rounded(1)))
     }
 
@@ -354,6 +327,23 @@ impl Universe<'_> {
         let Settings { min_weight, max_weight, .. } = self.settings;
         weights::weights(&sizes, *min_weight, *max_weight)
             .ok_or_else(|| format!("no weights between {min_weight} and {max_weight} percent sum to 100"))
+    }
+}
+
+/// Says of members that leave why.
+fn leave(lines: &mut Vec<Line>, held: &[Seat], left: &[(Coin, String)]) {
+    for (coin, why) in left {
+        let Some(seat) = held.iter().find(|seat| seat.coin == *coin) else { continue };
+        match lines.iter_mut().find(|line| line.is(seat)) {
+            Some(line) => {
+                let why = if let Standing::Skipped(why) = &line.standing { why } else { why };
+                line.standing = Standing::Leaves(why.clone());
+            }
+            None => {
+                let entry = Entry { id: seat.id.clone(), symbol: coin.clone(), size: None };
+                lines.push(Line::new(entry, None, Some(coin.clone()), Standing::Leaves(why.clone())));
+            }
+        }
     }
 }
 

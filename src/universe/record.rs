@@ -40,6 +40,8 @@ pub struct Record {
     pub rules: String,
     /// When the list was read that they are from; none when there has not been one.
     pub read_at: Option<Millis>,
+    /// How many coins the source had on its first page then.
+    pub count: usize,
     /// Whether it is to be read again as soon as possible.
     pub again: bool,
     /// Since when there has been no good list, and why.
@@ -110,6 +112,7 @@ impl Record {
         head = time(head, "read_at", self.read_at);
         head = time(head, "tried_at", self.tried_at);
         head = time(head, "not_before", self.not_before);
+        head = head.raw("count", &self.count.to_string());
         if self.again {
             head = head.raw("again", "1");
         }
@@ -144,6 +147,7 @@ impl Record {
         let mut record = Record {
             subject: head.get("subject")?.to_string(),
             read_at: number(&head, "read_at"),
+            count: number(&head, "count")?,
             again: head.get("again").is_some(),
             trouble: number(&head, "since").zip(head.get("why").map(str::to_string)),
             rules: head.get("rules")?.to_string(),
@@ -193,6 +197,7 @@ mod tests {
         Record {
             subject: "a \"source\"".to_string(),
             read_at: Some(7),
+            count: 50,
             again: true,
             trouble: Some((8, "it is\ngone".to_string())),
             rules: "no rules".to_string(),

@@ -80,6 +80,7 @@ pub fn universe() -> Vec<u8> {
     let record = Record {
         rules: "leave 3 equal".to_string(),
         tried_at: Some(9),
+        count: 20,
         subject: "coingecko \"defi\" top 2".to_string(),
         read_at: Some(NOW),
         again: true,
