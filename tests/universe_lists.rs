@@ -239,12 +239,7 @@ fn a_place_that_is_none_changes_nothing() {
             },
             "mine.txt: it is no regular file",
         ),
-        (
-            "no page",
-            PAGE,
-            |follower| follower.source.desk().page = None,
-            "the source refused (http 404)",
-        ),
+        ("no page", PAGE, |follower| follower.source.desk().page = None, "the source refused (http 404)"),
         ("503", PAGE, |follower| follower.source.fails(Wrong::html(503)), "the source failed (http 503)"),
         ("dropped", PAGE, |follower| follower.source.fails(Wrong::Drop), "the source failed (http 503)"),
         ("cut", PAGE, |follower| follower.source.fails(Wrong::Cut(60)), "the list broke off: the body ended after"),

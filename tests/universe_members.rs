@@ -124,7 +124,11 @@ fn a_member_that_vanishes_from_the_exchange_between_two_lists_has_the_list_read_
     follower.delist("LINK_USDT");
     let run = follower.once();
     assert_eq!((run.code, follower.orders(), follower.source.count()), (1, 3, 1), "{}", run.log);
-    assert!(run.log.contains("LINK does not trade against USDT any more; it is on the list, which the next run reads anew"), "{}", run.log);
+    assert!(
+        run.log.contains("LINK does not trade against USDT any more; it is on the list, which the next run reads anew"),
+        "{}",
+        run.log
+    );
     follower.good();
     assert_eq!((follower.members().as_str(), follower.source.count()), ("UNI AAVE LDO", 2));
 }
