@@ -38,7 +38,19 @@ pub fn feasible(count: usize, min: Percent, max: Percent) -> bool {
 /// before, so that the largest root has 31 bits or 32.
 pub fn roots(sizes: &[u64]) -> Vec<u64> {
     let spare = sizes.iter().max().map_or(0, |largest| (largest | 1).leading_zeros() & !1);
-    sizes.iter().map(|size| (size << spare).isqrt()).collect()
+    sizes.iter().map(|size| root(size << spare)).collect()
+}
+
+/// The square root towards zero, bit by bit from the highest: the standard library's is some kilobytes of code.
+fn root(size: u64) -> u64 {
+    let mut root = 0_u64;
+    for bit in (0..32).rev() {
+        let larger = root | 1 << bit;
+        if larger * larger <= size {
+            root = larger;
+        }
+    }
+    root
 }
 
 /// Weights in percent, in proportion to `sizes`, each above zero, as far as the bounds allow. Rounded towards zero; the millionths that
