@@ -157,6 +157,19 @@ proptest! {
         check(&sizes, min, max)?;
     }
 
+    /// Where a coin just reaches its cap or its floor, a step decides.
+    #[test]
+    fn a_bound_that_is_a_coins_own_share_is_kept(
+        sizes in sizes(), one in 0_usize..100, cap in any::<bool>(), off in 0_u128..3
+    ) {
+        let sum: u128 = sizes.iter().sum();
+        let share = (WHOLE * sizes[one % sizes.len()] / sum + off).saturating_sub(1).min(WHOLE);
+        let (min, max) = if cap { (0, share) } else { (share, WHOLE) };
+        if feasible(sizes.len(), percent(min), percent(max)) {
+            check(&sizes, min, max)?;
+        }
+    }
+
     #[test]
     fn the_order_decides_about_single_steps_alone(sizes in sizes(), low in part(), high in part()) {
         let (min, max) = bounds(sizes.len() as u128, low, high);
@@ -204,13 +217,7 @@ proptest! {
             for (other, than) in sizes.iter().zip(&weights) {
                 let (low, high) = (weight.saturating_sub(2), than + 2);
                 // low^2 / high^2 <= size / other.
-                let holds = match (low * low).checked_mul(*other).zip((high * high).checked_mul(*size)) {
-                    Some((left, right)) => left / 1000 * 999 <= right,
-                    None => {
-                        let (left, right) = (low * low / 1_000_000 * (other / 1_000_000), high * high / 1_000_000 * (size / 1_000_000));
-                        left / 1000 * 998 <= right
-                    }
-                };
+                let holds = low * low * other / 1000 * 999 <= high * high * size;
                 prop_assert!(holds, "{size} {other}: {weight} {than}");
             }
         }
@@ -228,6 +235,8 @@ fn the_largest_and_the_smallest_there_are() {
     assert_eq!(weigh(&[1, LARGEST], 0, WHOLE), Some(vec![1, WHOLE - 1]));
     assert_eq!(weigh(&[LARGEST, 1], 1, WHOLE), Some(vec![WHOLE - 1, 1]));
     assert_eq!(weigh(&[LARGEST, 1, 1, 1], 0, WHOLE / 4), Some(vec![WHOLE / 4; 4]));
+    // The first has its cap without being cut, and takes no step of the remainder.
+    assert_eq!(weigh(&[3, 1, 1, 1], 0, WHOLE / 2), Some(vec![50_000_000, 16_666_667, 16_666_667, 16_666_666]));
     for size in [1, 2, LARGEST] {
         assert_eq!(weigh(&[size], 0, WHOLE), Some(vec![WHOLE]), "alone");
         assert_eq!(weigh(&[size; 3], 0, WHOLE), Some(vec![33_333_334, 33_333_333, 33_333_333]));
