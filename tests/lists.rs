@@ -17,8 +17,8 @@ use rebalancer::universe::source::{own, shown_size, size};
 use serde_json::Value as Json;
 use untrusted::changes::changes;
 use untrusted::lists::{coingecko, list, record, steps};
-use untrusted::seeds;
 use untrusted::shapes::{GECKO, LISTS};
+use untrusted::{NOW, seeds};
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() }
@@ -59,7 +59,9 @@ fn no_prefix_of_a_list_is_another_one_and_every_change_is_refused_or_read_as_it_
 fn no_change_of_what_is_remembered_is_read_as_something_else() {
     let whole = seeds::universe();
     let read = record(&whole).unwrap();
-    assert_eq!((read.members.len(), read.departed.len()), (2, 1));
+    assert_eq!((read.members.len(), read.departed.len(), read.again), (2, 1, true));
+    let outside: Vec<Option<i64>> = read.members.iter().map(|member| member.seat.outside).collect();
+    assert_eq!((outside, read.read_at, read.not_before), (vec![None, Some(NOW - 3)], Some(NOW), Some(NOW + 2)));
     for length in 0..whole.len() {
         assert!(record(&whole[..length]).is_none(), "cut after {length} bytes");
     }
@@ -75,6 +77,7 @@ fn what_only_looks_like_a_coin_or_like_a_list_is_refused() {
         // An answer of another kind.
         r#"{"status": {"error_code": 0}, "data": [{"symbol": "BTC"}]}"#,
         r#"{"status": null, "data": []}"#,
+        r#"{"data": ["BTC", "ETH"]}"#,
         r#"{"BTC": true, "ETH": true}"#,
         // A weight in the place of a name.
         r#"["BTC", 50, "ETH", 30]"#,
@@ -108,6 +111,7 @@ fn what_only_looks_like_a_coin_or_like_a_list_is_refused() {
         row("two", "two", "-5"),
         row("two", "two", r#","ath":1-2"#),
         row("two", "two", r#","ath":05"#),
+        row("two", "two", ",5:1"),
     ] {
         assert!(!coingecko(format!("[{good},{bad}]").as_bytes()), "{bad}");
     }
@@ -137,7 +141,10 @@ fn a_thousand_coins_are_a_list_and_one_more_is_none() {
 fn number() -> impl Strategy<Value = String> {
     let exponent = prop_oneof![3 => Just(String::new()), 2 => "[eE][+-]?[0-9]", 1 => "[eE][+-]?[0-6]?[0-9]"];
     let number = prop_oneof!["[0-9]{1,20}", "[0-9]{1,16}\\.[0-9]{1,20}", "0{0,30}[1-9][0-9]{0,20}\\.0{0,50}[0-9]{0,9}"];
-    (number, exponent).prop_map(|(number, exponent)| number + &exponent)
+    // So small without its exponent that it needs a large one.
+    let small =
+        ("0\\.0{15,40}[1-9][0-9]{0,20}", 15..=60).prop_map(|(number, exponent)| format!("{number}e+{exponent}"));
+    prop_oneof![4 => (number, exponent).prop_map(|(number, exponent)| number + &exponent), 1 => small]
 }
 
 /// Any JSON: nested, with escapes, and with numbers of every kind.

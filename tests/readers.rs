@@ -109,7 +109,8 @@ fn every_single_byte_change_of_any_answer_is_an_error_or_read_as_serde_json_read
 #[test]
 fn every_change_of_the_config_is_refused_or_read_as_serde_json_reads_it() {
     watched(|| {
-        for whole in [CONFIG, FLAT, CONFIG_GECKO, CONFIG_LIST] {
+        let least = r#"{"universe":{"source":"coingecko","top":5}}"#;
+        for whole in [CONFIG, FLAT, CONFIG_GECKO, CONFIG_LIST, least] {
             let read = |text: &str| {
                 let read = parse(text, Path::new("/"));
                 files::config(text, &read);
@@ -119,6 +120,8 @@ fn every_change_of_the_config_is_refused_or_read_as_serde_json_reads_it() {
             for length in 0..whole.trim_end().len() {
                 assert!(!read(&whole[..length]), "cut after {length} bytes");
             }
+            let twice = whole.replace(r#""top""#, r#""top": 10, "top""#);
+            assert!(twice == whole || !read(&twice), "a key of the list is repeated");
             let mut accepted = 0;
             changes(whole.as_bytes(), true, &mut |bytes, _| {
                 accepted += usize::from(std::str::from_utf8(bytes).is_ok_and(read));

@@ -13,7 +13,7 @@ use crate::amount::Percent;
 pub const PLACES: u32 = 6;
 /// All of it, in millionths of a percent.
 const WHOLE: u64 = 100_000_000;
-/// Sizes are halved together until they are below this: a billionth of the largest is still told.
+/// Sizes are halved together until they are below this: a billionth of the largest that is at no bound is still told.
 const MOST: u64 = 1 << 30;
 /// The most members of a list.
 pub const MOST_TOP: usize = 100;
@@ -53,6 +53,16 @@ fn root(size: u64) -> u64 {
     root
 }
 
+/// The sizes of those that have no weight yet, halved together until each has 30 bits at the most; those of the others are nothing.
+fn parts(sizes: &[u64], filled: &[Option<u64>]) -> Vec<u64> {
+    let free = || sizes.iter().zip(filled).map(|(size, weight)| if weight.is_some() { 0 } else { *size });
+    let mut surplus = 0;
+    while free().any(|size| size >> surplus >= MOST) {
+        surplus += 1;
+    }
+    free().map(|size| if size > 0 { (size >> surplus).max(1) } else { 0 }).collect()
+}
+
 /// Weights in percent, in proportion to `sizes`, each above zero, as far as the bounds allow. Rounded towards zero; the millionths that
 /// remain go to the first ones that are at no bound, one each. `None` when no weights can satisfy the bounds.
 pub fn weights(sizes: &[u64], min: Percent, max: Percent) -> Option<Vec<Percent>> {
@@ -60,44 +70,37 @@ pub fn weights(sizes: &[u64], min: Percent, max: Percent) -> Option<Vec<Percent>
         return None;
     }
     let (min, max) = (steps(min), steps(max));
-    let mut surplus = 0;
-    while sizes.iter().any(|size| size >> surplus >= MOST) {
-        surplus += 1;
-    }
-    let sizes: Vec<u64> = sizes.iter().map(|size| (size >> surplus).max(1)).collect();
     let mut filled: Vec<Option<u64>> = vec![None; sizes.len()];
-    let (mut rest, mut level) = (WHOLE, sizes.iter().sum::<u64>());
-    loop {
-        // A free one would get rest * size / level.
-        let (mut cut, mut lack, mut some_over) = (0, 0, false);
-        for (size, _) in sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none()) {
-            let (share, most, least) = (rest * size, max * level, min * level);
-            some_over |= share >= most;
-            cut += share.saturating_sub(most);
-            lack += least.saturating_sub(share);
-        }
+    let mut rest = WHOLE;
+    // A free one gets rest * part / level.
+    let (parts, level) = loop {
+        let parts = parts(sizes, &filled);
+        let level: u64 = parts.iter().sum();
+        let (most, least) = (max * level, min * level);
+        let free = || parts.iter().filter(|part| **part > 0).map(|part| rest * part);
+        let cut: u64 = free().map(|share| share.saturating_sub(most)).sum();
+        let lack: u64 = free().map(|share| least.saturating_sub(share)).sum();
+        let some_over = free().any(|share| share >= most);
         if !some_over && lack == 0 {
-            break;
+            break (parts, level);
         }
         let capping = some_over && cut >= lack;
-        let (share, bound) = (rest, if capping { max } else { min });
-        let (most, least) = (max * level, min * level);
-        for (size, weight) in sizes.iter().zip(&mut filled).filter(|(_, weight)| weight.is_none()) {
-            if capping && share * size >= most || !capping && share * size < least {
+        let (all, bound) = (rest, if capping { max } else { min });
+        for (part, weight) in parts.iter().zip(&mut filled).filter(|(part, _)| **part > 0) {
+            if capping && all * part >= most || !capping && all * part < least {
                 *weight = Some(bound);
-                (rest, level) = (rest - bound, level - size);
+                rest -= bound;
             }
         }
-    }
-    let share = |size: u64| (rest * size).checked_div(level).unwrap_or(0);
-    let free = sizes.iter().zip(&filled).filter(|(_, weight)| weight.is_none());
-    let mut left = rest - free.map(|(size, _)| share(*size)).sum::<u64>();
+    };
+    let share = |part: u64| (rest * part).checked_div(level).unwrap_or(0);
+    let mut left = rest - parts.iter().map(|part| share(*part)).sum::<u64>();
     let mut weights = Vec::new();
-    for (size, weight) in sizes.iter().zip(&filled) {
+    for (part, weight) in parts.into_iter().zip(filled) {
         let steps = weight.unwrap_or_else(|| {
             let one = left.min(1);
             left -= one;
-            share(*size) + one
+            share(part) + one
         });
         weights.push(Percent::of_ticks(steps.into(), step())?);
     }

@@ -160,7 +160,7 @@ pub const LISTS: [&str; 8] = [
     "[{\"coin\": \"BTC\", \"weight\": 50}, {\"id\": \"ethereum\", \"symbol\": \"eth\", \"market_cap\": \"30.25\"}]",
     "{\"updated\": \"2026-08-16T21:40:00Z\", \"coins\": {\"BTC\": 33.33333333333333333333333, \"ETH\": 1e-3}}",
     "\u{feff}{\"coins\": [\"BTC\", {\"coin\": \"ETH\", \"weight\": null}]}",
-    "\n [{\"coin\":\"BTC\",\"note\":[1,{\"a\":true}],\"weight\":123456789012345.654321}]\n",
+    "\n [{\"symbol\":\"xbt\",\"coin\":\"BTC\",\"note\":[1,{\"a\":true}],\"weight\":123456789012345.654321}]\n",
 ];
 pub const FLAT: &str = "{\"BTC\": 50, \"ETH\": 33.3333, \"SOL\": 16.6667}\n";
 pub const PAPER: &str = r#"{
