@@ -1,5 +1,5 @@
-//! The key `universe` of the config, on the real program: what is accepted, and what is refused with which line and key before anything
-//! is asked or written.
+//! The key `universe` of the config, on the real program: what is accepted, and what is refused with which line and key
+//! before anything is asked or written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, missing_docs)]
@@ -14,7 +14,8 @@ const LIST: &str = r#"["BTC", "ETH", "SOL", "CRO"]"#;
 /// A config whose `universe` has one more member, on line 5.
 fn with(member: &str) -> String {
     format!(
-        "{{\n  \"universe\": {{\n    \"source\": \"list\", \"list\": \"mine.json\",\n    \"top\": 3,\n    {member}\n  }}\n}}\n"
+        "{{\n  \"universe\": {{\n    \"source\": \"list\", \"list\": \"mine.json\",\n    \
+         \"top\": 3,\n    {member}\n  }}\n}}\n"
     )
 }
 
@@ -64,10 +65,12 @@ fn refused(config: &str, line: usize, words: &[&str]) {
 fn every_key_is_accepted() {
     accepted(&with(r#""share": 100"#));
     let members = r#"
-        "leave_rank": 3 | "leave_rank": 200 | "leave_after": "1s" | "leave_after": "365d" | "refresh": "15m" | "refresh": "1h"
-        "weighting": "equal" | "max_weight": 33.333334 | "max_weight": 100 | "min_weight": 33.333333 | "min_weight": 0
-        "exclude": [] | "exclude": ["USDT"] | "exclude": ["bitcoin-2", "0x", "a_b.c"] | "include": ["CRO"] | "include": []
-        "include": ["ETH", "SOL", "CRO"] | "max_age": "1d" | "max_weight": 50, "min_weight": 10, "weighting": "equal""#;
+        "leave_rank": 3 | "leave_rank": 200 | "leave_after": "1s" | "leave_after": "365d" | "refresh": "15m"
+        "refresh": "1h" | "weighting": "equal"
+        "max_weight": 33.333334 | "max_weight": 100 | "min_weight": 33.333333 | "min_weight": 0
+        "exclude": [] | "exclude": ["USDT"] | "exclude": ["bitcoin-2", "0x", "a_b.c"] | "include": ["CRO"]
+        "include": [] | "include": ["ETH", "SOL", "CRO"]
+        "max_age": "1d" | "max_weight": 50, "min_weight": 10, "weighting": "equal""#;
     members.trim().split(['|', '\n']).for_each(|member| accepted(&with(member)));
     let members = r#"
         "category": "decentralized-finance-defi" | "category": "layer-1" | "category": "2" | "weighting": "market-cap"
@@ -85,7 +88,8 @@ fn every_key_is_accepted() {
 fn the_allocation_beside_a_share_sums_to_the_rest_or_to_100() {
     let config = |allocation: &str, share: &str| {
         format!(
-            "{{\n  \"allocation\":\n    {allocation},\n  \"universe\":\n    {{\"source\": \"list\", \"list\": \"mine.json\", \"top\": 2, \"share\": {share}}}\n}}\n"
+            "{{\n  \"allocation\":\n    {allocation},\n  \"universe\":\n    \
+             {{\"source\": \"list\", \"list\": \"mine.json\", \"top\": 2, \"share\": {share}}}\n}}\n"
         )
     };
     for (allocation, share) in [
@@ -264,8 +268,8 @@ fn names_that_are_none_repeated_or_on_both_sides_are_refused() {
 
 #[test]
 fn a_key_that_is_unknown_missing_repeated_or_of_the_other_source_is_refused() {
-    let keys = "Source|sources|url|categories|coins|number|weights|maxweight|max-weight|min|percent|excluded|whitelist|leave|leave_at|\
-        interval|age|api_key|key|//|_comment|quote|tolerance";
+    let keys = "Source|sources|url|categories|coins|number|weights|maxweight|max-weight|min|percent|excluded|\
+        whitelist|leave|leave_at|interval|age|api_key|key|//|_comment|quote|tolerance";
     for key in keys.split('|') {
         for value in ["5", "\"x\"", "null", "[1]", "{\"a\": {}}"] {
             refused(
@@ -284,7 +288,8 @@ fn a_key_that_is_unknown_missing_repeated_or_of_the_other_source_is_refused() {
         refused(&with(member), 5, &["the key is repeated"]);
     }
     refused(
-        "{\n\"universe\": {\"source\": \"coingecko\", \"top\": 3},\n\"universe\": {\"source\": \"coingecko\", \"top\": 3}\n}",
+        "{\n\"universe\": {\"source\": \"coingecko\", \"top\": 3},\n\
+         \"universe\": {\"source\": \"coingecko\", \"top\": 3}\n}",
         3,
         &["universe", "the key is repeated"],
     );

@@ -1,7 +1,7 @@
 //! An owner who follows a list: the loopback exchange, the loopback source, and runs of the real program between them.
 //!
-//! Time passes by the exchange's clock, which the program goes by when it reads the list: see [`Follower::later`]. It begins 40 s
-//! behind the machine's, and may be a minute off.
+//! Time passes by the exchange's clock, which the program goes by when it reads the list: see [`Follower::later`]. It
+//! begins 40 s behind the machine's, and may be a minute off.
 
 #![allow(dead_code)]
 
@@ -65,7 +65,8 @@ impl Follower {
         self.configure(&source, rules, keys);
     }
 
-    /// Another config for the same owner, with any source; `SOURCE` and `PAGE` stand for the loopback source's addresses.
+    /// Another config for the same owner, with any source; `SOURCE` and `PAGE` stand for the loopback source's
+    /// addresses.
     pub fn configure(&self, source: &str, rules: &str, keys: &str) {
         let config = format!("{{\n  {keys}\n  \"universe\": {{{source}, {rules}}},\n  \"base_url\": \"URL\"\n}}\n");
         let config = config.replace("SOURCE", &self.source.url()).replace("PAGE", &self.source.page_url());

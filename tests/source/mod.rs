@@ -1,8 +1,9 @@
-//! A loopback source of lists: speaks CoinGecko's `coins/markets` on 127.0.0.1, serves a list of one's own as a page, keeps what it
-//! was asked, and goes wrong where a test asks.
+//! A loopback source of lists: speaks CoinGecko's `coins/markets` on 127.0.0.1, serves a list of one's own as a page,
+//! keeps what it was asked, and goes wrong where a test asks.
 //!
-//! A test starts a [`Source`] with some coins, lets the program read it, and changes its [`Desk`]: other coins, other caps, something
-//! that goes wrong. No request is answered while a test holds the desk, so it is held for one expression at a time.
+//! A test starts a [`Source`] with some coins, lets the program read it, and changes its [`Desk`]: other coins, other
+//! caps, something that goes wrong. No request is answered while a test holds the desk, so it is held for one
+//! expression at a time.
 //!
 //! What is not modelled: other currencies and orders, sparklines, the limit of requests a minute.
 

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Ids that are not the symbol in small letters. Symbols that are not here have an id of their own: `echo` is `echo-coin`.
+/// Ids that are not the symbol in small letters. Symbols that are not here have an id of their own: `echo` is
+/// `echo-coin`.
 const IDS: &[(&str, &str)] = &[
     ("BTC", "bitcoin"),
     ("ETH", "ethereum"),
@@ -36,8 +37,9 @@ pub struct Coin {
 }
 
 impl Coin {
-    /// Coins by their symbols, with caps that go down by a tenth from 100,000,000,000 dollars: `UNI AAVE`. With an id: `LUNA/terra-luna-2`,
-    /// with a cap: `UNI=600` (which stays exactly as it is written), with both: `LUNA/terra-luna-2=5e+9`.
+    /// Coins by their symbols, with caps that go down by a tenth from 100,000,000,000 dollars: `UNI AAVE`. With an id:
+    /// `LUNA/terra-luna-2`, with a cap: `UNI=600` (which stays exactly as it is written), with both:
+    /// `LUNA/terra-luna-2=5e+9`.
     pub fn all(coins: &str) -> Vec<Coin> {
         let mut cap = 100_000_000_000_u64;
         let coin = |(at, word): (usize, &str)| {

@@ -1,20 +1,11 @@
-//! Members come and go, from outside: no churn at the edge, a sale below it, nothing else touched, and the owner has the last word
-//! where a source would replace most of them.
+//! Members come and go, from outside: no churn at the edge, a sale below it, nothing else touched, and the owner has
+//! the last word where a source would replace most of them.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use exchange::{Act, Fault};
-use follower::{Follower, market, names};
-use owner::side_by_side;
+use crate::exchange::{Act, Fault};
+use crate::follower::{Follower, market, names};
+use crate::owner::side_by_side;
+use crate::source::Wrong;
 use serde_json::Value as Json;
-use source::Wrong;
 
 /// Three members, which leave below the fifth place.
 const RULES: &str = r#""top": 3, "leave_rank": 5, "refresh": "1s""#;
@@ -44,8 +35,8 @@ fn next(follower: &Follower, coins: &str, members: &str, orders: usize) -> Json 
 
 /// A coin was sold off: less is left than its tick.
 fn assert_sold(follower: &Follower, coin: &str) {
-    let left = exchange::dec(&follower.held(coin));
-    assert!(left < exchange::dec("0.0001"), "{coin}: {left}");
+    let left = crate::exchange::dec(&follower.held(coin));
+    assert!(left < crate::exchange::dec("0.0001"), "{coin}: {left}");
 }
 
 #[test]
@@ -109,7 +100,8 @@ fn a_coin_that_is_gone_from_the_list_or_from_the_exchange_leaves() {
         assert_eq!(names(&list["departed"]), "LINK");
         assert_eq!(list["departed"][0]["left"], list["read_at"]);
         follower.relist(pair);
-        // Back at the exchange it is a candidate at the third place, and no member leaves for it: it is sold, and the three are bought.
+        // Back at the exchange it is a candidate at the third place, and no member leaves for it: it is sold, and the
+        // three are bought.
         let list = next(&follower, coins, "UNI AAVE LDO", 10);
         assert_sold(&follower, "LINK");
         assert_eq!(list["departed"], Json::Array(Vec::new()));

@@ -1,18 +1,9 @@
-//! What the owner sees of a list: the table and the JSON of `universe`, what `plan` says before anything happens, what `status` says
-//! without asking anybody, and what `check` finds.
+//! What the owner sees of a list: the table and the JSON of `universe`, what `plan` says before anything happens, what
+//! `status` says without asking anybody, and what `check` finds.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use follower::{Follower, market, names};
+use crate::follower::{Follower, market, names};
+use crate::source::Wrong;
 use serde_json::{Value as Json, json};
-use source::Wrong;
 use std::collections::BTreeMap;
 
 const COINS: &str =
@@ -91,8 +82,8 @@ fn universe_as_json_says_the_same() {
     ];
     assert_eq!(lines, expected);
     let weights: Vec<&Json> = json["coins"].as_array().unwrap().iter().map(|line| &line["weight"]).collect();
-    let sum: exchange::Dec = weights.iter().filter_map(|weight| weight.as_str()).map(exchange::dec).sum();
-    assert_eq!((sum, weights.iter().filter(|weight| weight.is_null()).count()), (exchange::dec("100"), 4));
+    let sum: crate::exchange::Dec = weights.iter().filter_map(|weight| weight.as_str()).map(crate::exchange::dec).sum();
+    assert_eq!((sum, weights.iter().filter(|weight| weight.is_null()).count()), (crate::exchange::dec("100"), 4));
     // Nothing but what was asked for is on the two streams.
     let run = follower.owner.run(&["universe", "--json"]);
     assert_eq!((run.out.lines().count(), run.log.as_str()), (1, ""));
@@ -107,7 +98,7 @@ fn universe_needs_no_key_and_writes_nothing() {
     for args in [&["universe"][..], &["universe", "--json"]] {
         let mut command = follower.owner.command(args);
         command.env_remove("REBALANCER_API_KEY").env_remove("REBALANCER_API_SECRET");
-        let run = owner::Run::from(command.output().unwrap());
+        let run = crate::owner::Run::from(command.output().unwrap());
         assert_eq!(run.code, 0, "{args:?}: {}", run.log);
     }
     assert_eq!(files(&follower), before);
@@ -120,8 +111,8 @@ fn universe_needs_no_key_and_writes_nothing() {
 
 #[test]
 fn long_reasons_and_names_stay_within_the_width() {
-    let coins = "UNI/unicorn-token-with-a-very-long-name-that-somebody-made-up=5 FOXTROT/foxtrot-a FOXTROT/foxtrot-b LINK AAVE \
-                 ABCDEFGHIJKLMNOPQRST/long NOT-A-COIN/strange UNI LDO";
+    let coins = "UNI/unicorn-token-with-a-very-long-name-that-somebody-made-up=5 FOXTROT/foxtrot-a FOXTROT/foxtrot-b \
+                 LINK AAVE ABCDEFGHIJKLMNOPQRST/long NOT-A-COIN/strange UNI LDO";
     let mut world = market();
     world.market("LINK_USDT").set("0.000000000000000001", "123456789.123456789");
     world.market("AAVE_USDT").tradable = false;

@@ -1,17 +1,10 @@
-//! How a source is asked, from outside: not more often than it likes, with the key or without, and for as many pages as it takes.
+//! How a source is asked, from outside: not more often than it likes, with the key or without, and for as many pages as
+//! it takes.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use follower::{Follower, market, names};
-use owner::{Run, side_by_side};
-use source::{DEFI, Source, Wrong};
+use crate::follower::{Follower, market, names};
+use crate::owner::{Run, side_by_side};
+use crate::source::{Source, Wrong};
+use std::time::{Duration, Instant};
 
 const COINS: &str = "UNI AAVE LINK LDO CRV SOL";
 const RULES: &str = r#""top": 4, "refresh": "1s""#;
@@ -159,6 +152,22 @@ fn the_key_is_sent_when_there_is_one_and_shown_nowhere() {
 }
 
 #[test]
+fn a_cycle_of_the_daemon_follows_the_list_and_has_the_key_too() {
+    let follower = Follower::with(market(), COINS, RULES, r#""schedule": "every 1h","#);
+    let mut daemon = follower.keyed(&["run", "-v"], KEY).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !follower.owner.journal().contains("{\"cycle\"") && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    daemon.kill().unwrap();
+    let run = Run::from(daemon.wait_with_output().unwrap());
+    follower.check(&run.log);
+    follower.assert_weights("UNI 25 AAVE 25 LINK 25 LDO 25", &run.log);
+    assert_eq!(follower.source.desk().asked[0].header("x-cg-demo-api-key"), Some(KEY));
+    assert_unseen(&follower, &run, "run");
+}
+
+#[test]
 fn no_other_server_gets_the_key() {
     let follower = Follower::new(COINS, RULES);
     let other = Source::start(COINS);
@@ -168,7 +177,7 @@ fn no_other_server_gets_the_key() {
     assert_unseen(&follower, &run, "redirected");
     // A list of one's own is nobody's business.
     follower.source.mend();
-    follower.source.desk().page = Some(source::Page { text: b"UNI\nAAVE\n".to_vec(), modified_s: None });
+    follower.source.desk().page = Some(crate::source::Page { text: b"UNI\nAAVE\n".to_vec(), modified_s: None });
     follower.configure(r#""source": "list", "list": "PAGE""#, r#""top": 2"#, "");
     let run = Run::from(follower.keyed(&["plan", "-v"], KEY).output().unwrap());
     assert_eq!(run.code, 0, "{}", run.log);
@@ -204,7 +213,7 @@ fn strangers(from: usize, to: usize) -> String {
 
 /// The pages that were asked for, with the size of each.
 fn pages(follower: &Follower) -> String {
-    let page = |asked: &source::Asked| format!("{}x{}", asked.query["page"], asked.query["per_page"]);
+    let page = |asked: &crate::source::Asked| format!("{}x{}", asked.query["page"], asked.query["per_page"]);
     follower.source.desk().asked.iter().map(page).collect::<Vec<_>>().join(" ")
 }
 
@@ -274,5 +283,4 @@ fn the_whole_market_is_asked_for_without_a_category() {
     let asked = follower.source.desk().asked[0].clone();
     assert!(!asked.query.contains_key("category") && asked.query["vs_currency"] == "usd", "{}", asked.head);
     assert_eq!(follower.list()["source"], "coingecko (the whole market)");
-    assert_ne!(DEFI, "");
 }

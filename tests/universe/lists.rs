@@ -1,17 +1,9 @@
-//! A list of one's own, from a file and from a page: every form of it says the same, and what may be cut, old or wrong is no list.
+//! A list of one's own, from a file and from a page: every form of it says the same, and what may be cut, old or wrong
+//! is no list.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use follower::{Follower, market, names};
-use owner::side_by_side;
-use source::{Page, Wrong, now_s};
+use crate::follower::{Follower, market, names};
+use crate::owner::side_by_side;
+use crate::source::{Page, Wrong, now_s};
 use std::time::{Duration, SystemTime};
 
 const FILE: &str = r#""source": "list", "list": "mine.txt""#;
@@ -46,9 +38,11 @@ fn every_form_of_a_list_says_the_same() {
         b"# mine\r\n\r\nuni,50%\r\n  Aave ; 30.0\r\nLINK\t20 # the third\r\n",
         b"\xef\xbb\xbfUNI 0.05\nAAVE 0.03\nLINK 0.02\n# the end\n",
         br#"{"UNI": 50, "AAVE": 3e+1, "LINK": "20"}"#,
-        b"[{\"coin\": \"UNI\", \"weight\": 50},\n {\"symbol\": \"aave\", \"market_cap\": 30},\n {\"coin\": \"LINK\", \"weight\": 20, \"name\": null}]\n",
+        b"[{\"coin\": \"UNI\", \"weight\": 50},\n {\"symbol\": \"aave\", \"market_cap\": 30},\n\
+          {\"coin\": \"LINK\", \"weight\": 20, \"name\": null}]\n",
         br#"{"updated": "2026-11-25T10:00:00Z", "coins": {"UNI": 50, "AAVE": 30, "LINK": 20}}"#,
-        br#"  {"coins": [{"coin": "UNI", "weight": 50.0}, {"coin": "AAVE", "weight": 30}, {"coin": "LINK", "weight": 20}]}"#,
+        br#"  {"coins": [{"coin": "UNI", "weight": 50.0}, {"coin": "AAVE", "weight": 30},
+            {"coin": "LINK", "weight": 2e1}]}"#,
     ];
     let bare: [&[u8]; 5] = [
         b"UNI\nAAVE\nLINK\n",
@@ -123,7 +117,8 @@ fn a_file_may_lie_elsewhere() {
 
 #[test]
 fn ids_and_the_same_rules_hold_for_a_list_of_one_s_own() {
-    let text = br#"[{"coin": "LUNA", "id": "terra-luna-2"}, {"coin": "USDC"}, {"coin": "UNI", "id": "unicorn-token"}, "USDT", "UNI", "NOPAIR", "AAVE"]"#;
+    let text = br#"[{"coin": "LUNA", "id": "terra-luna-2"}, {"coin": "USDC"}, {"coin": "UNI", "id": "unicorn-token"},
+        "USDT", "UNI", "NOPAIR", "AAVE"]"#;
     let mut world = market();
     world.list("LUNA2_USDT", "0.001", "0.0001", "0.9995", "1.0005");
     let follower = Follower::with(world, "", r#""top": 3"#, "");
@@ -298,7 +293,8 @@ fn json_needs_no_length() {
 
 /// A list in JSON that says when it was made.
 fn dated(age_s: i64) -> Vec<u8> {
-    format!(r#"{{"coins": ["UNI", "AAVE", "LINK"], "updated": "{}"}}"#, source::iso_date(now_s() - age_s)).into_bytes()
+    format!(r#"{{"coins": ["UNI", "AAVE", "LINK"], "updated": "{}"}}"#, crate::source::iso_date(now_s() - age_s))
+        .into_bytes()
 }
 
 #[test]

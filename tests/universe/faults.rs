@@ -1,18 +1,9 @@
-//! Everything that can be wrong with a source: with a good list before it nothing changes but what the owner is told, without one
-//! nothing is bought, and in both cases it goes on when the source is good again.
+//! Everything that can be wrong with a source: with a good list before it nothing changes but what the owner is told,
+//! without one nothing is bought, and in both cases it goes on when the source is good again.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use follower::{Follower, names};
-use owner::side_by_side;
-use source::{Coin, Wrong};
+use crate::follower::{Follower, names};
+use crate::owner::side_by_side;
+use crate::source::{Coin, Wrong};
 
 const COINS: &str = "UNI AAVE LINK LDO CRV SOL";
 const RULES: &str = r#""top": 4, "refresh": "1s""#;
@@ -41,8 +32,8 @@ fn rows(change: impl Fn(&str) -> Vec<u8>) -> Wrong {
 fn on_the_wire() -> Vec<Case> {
     vec![
         says("port closed", 0, "no answer from http://127.0.0.1:1/api/v3", |follower| {
-            let closed = r#""source": "coingecko", "category": "decentralized-finance-defi", "base_url": "http://127.0.0.1:1/api/v3""#;
-            follower.configure(closed, RULES, "");
+            let category = r#""source": "coingecko", "category": "decentralized-finance-defi""#;
+            follower.configure(&format!(r#"{category}, "base_url": "http://127.0.0.1:1/api/v3""#), RULES, "");
         }),
         says("dropped", 3, "the source failed (http 503)", |follower| follower.source.fails(Wrong::Drop)),
         says("cut", 3, "the list broke off: the body ended after", |follower| follower.source.fails(Wrong::Cut(50))),

@@ -1,19 +1,11 @@
-//! The power goes while members change, and what is remembered is damaged: nothing is doubled, nothing is forgotten, nothing is guessed.
+//! The power goes while members change, and what is remembered is damaged: nothing is doubled, nothing is forgotten,
+//! nothing is guessed.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use exchange::{Act, Fault, dec};
-use follower::{Follower, names};
-use owner::{Victim, side_by_side};
+use crate::exchange::{Act, Fault, dec};
+use crate::follower::{Follower, names};
+use crate::owner::{Victim, side_by_side};
+use crate::source::Wrong;
 use serde_json::Value as Json;
-use source::Wrong;
 
 const BEFORE: &str = "UNI AAVE LINK LDO CRV SOL";
 /// LINK falls to the sixth place, and LDO takes its own.
