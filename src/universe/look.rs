@@ -110,12 +110,11 @@ impl Universe<'_> {
             return Err(Trouble::List(source::Error { kind: source::Kind::LeftAlone, message }));
         }
         let Settings { rules, include, .. } = self.settings;
-        let per_page = (rules.leave_rank * 5).clamp(LEAST_PER_PAGE, MOST_PER_PAGE);
         let mut source = Source::new(self.machine, self.log, self.settings, self.key.clone());
         let (mut entries, mut page, mut count) = (Vec::new(), 0, 0);
         let mut lines = loop {
             page += 1;
-            let more = source.page(page, per_page, now, &mut entries).map_err(Trouble::List)?;
+            let more = source.page(page, self.per_page(), now, &mut entries).map_err(Trouble::List)?;
             if page == 1 {
                 count = entries.len();
             }
@@ -140,6 +139,13 @@ impl Universe<'_> {
             lines.push(Line::new(entry, None, None, Standing::Skipped(why)));
         }
         Ok(self.choose(lines, config, count, now))
+    }
+
+    /// How many coins are asked for at once: all on one page, if the members are where they were, because between two pages a coin may
+    /// move from one to the other.
+    fn per_page(&self) -> usize {
+        let deepest = self.record.members.iter().map(|member| member.rank + member.rank / 4).max().unwrap_or_default();
+        (self.settings.rules.leave_rank * 5).max(deepest).clamp(LEAST_PER_PAGE, MOST_PER_PAGE)
     }
 
     /// Matches entries with coins, and these with markets; gives places.
@@ -291,7 +297,7 @@ impl Universe<'_> {
         let accept = "if that is right: rebalancer universe --accept";
         let same = self.record.rules == self.rules;
         // Whoever keeps a list may shorten it; the market does not lose half of its coins.
-        if same && self.is_ranked() && count * 2 < self.record.count {
+        if same && self.is_ranked() && count * 2 < self.record.count.min(self.per_page()) {
             return Some(format!("it has {count} coins, and had {}; {accept}", self.record.count));
         }
         let (mut left, mut moved) = (0, Percent::ZERO);

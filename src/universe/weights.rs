@@ -53,14 +53,24 @@ fn root(size: u64) -> u64 {
     root
 }
 
-/// The sizes of those that have no weight yet, halved together until each has 30 bits at the most; those of the others are nothing.
+/// The sizes of those that have no weight yet, in their lowest terms, halved together until each has 30 bits at the most; those of the
+/// others are nothing.
 fn parts(sizes: &[u64], filled: &[Option<u64>]) -> Vec<u64> {
     let free = || sizes.iter().zip(filled).map(|(size, weight)| if weight.is_some() { 0 } else { *size });
+    let divisor = free().fold(0, common_divisor).max(1);
     let mut surplus = 0;
-    while free().any(|size| size >> surplus >= MOST) {
+    while free().any(|size| (size / divisor) >> surplus >= MOST) {
         surplus += 1;
     }
-    free().map(|size| if size > 0 { (size >> surplus).max(1) } else { 0 }).collect()
+    free().map(|size| if size > 0 { ((size / divisor) >> surplus).max(1) } else { 0 }).collect()
+}
+
+/// The largest number that divides both, by Euclid.
+fn common_divisor(mut one: u64, mut other: u64) -> u64 {
+    while other > 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 /// Weights in percent, in proportion to `sizes`, each above zero, as far as the bounds allow. Rounded towards zero; the millionths that
@@ -152,6 +162,11 @@ mod tests {
         }
         are(&[7, 1, 1, 1], "25", "25", &["25", "25", "25", "25"]);
         assert_eq!(of(&[1, 0], "0", "100"), None, "a size of nothing");
+    }
+
+    #[test]
+    fn large_sizes_in_round_proportions_have_round_weights() {
+        are(&[6_000_000_000_000_000, 3_000_000_000_000_000, 1_000_000_000_000_000], "0", "100", &["60", "30", "10"]);
     }
 
     #[test]

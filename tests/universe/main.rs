@@ -9,6 +9,7 @@
 //! | `lists` | a list of one's own, from a file and from a page |
 //! | `restart` | deaths in the middle, and damage to what is remembered |
 //! | `shown` | what the owner sees |
+//! | `trust` | what a list may change by itself, and whose coins are whose |
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
@@ -29,3 +30,4 @@ mod lists;
 mod members;
 mod restart;
 mod shown;
+mod trust;

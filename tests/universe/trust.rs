@@ -1,17 +1,9 @@
 //! What a list may change by itself, and whose coins are whose: the owner's settings, what the list has bought, what is odd about it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug, missing_docs)]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
-
-#[path = "exchange/mod.rs"]
-mod exchange;
-mod follower;
-mod owner;
-mod source;
-
-use exchange::{Act, Fault, dec};
-use follower::{Follower, market, names};
-use owner::side_by_side;
+use crate::exchange::{Act, Fault, dec};
+use crate::follower::{Follower, market, names};
+use crate::owner::side_by_side;
+use crate::source::Wrong;
 
 const RULES: &str = r#""top": 3, "refresh": "1s", "leave_after": "365d""#;
 const COINS: &str = "UNI AAVE LINK LDO CRV SOL";
@@ -122,7 +114,7 @@ fn other_rules_of_the_owner_do_not_open_the_door_to_the_source() {
         follower.source.rank("CRV ALFA BRAVO LDO CARGO DELTA");
         assert_refused(&follower, "it replaces 3 of 3 members at once");
         // With the source away the old list is followed by any rules that it can be followed by.
-        follower.source.fails(source::Wrong::html(503));
+        follower.source.fails(Wrong::html(503));
         assert_still(&follower, name);
     });
 }
