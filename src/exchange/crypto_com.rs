@@ -263,7 +263,10 @@ impl<'a> CryptoCom<'a> {
                             there.insert(coin, rules.clone());
                         }
                     }
-                    self.cache.save(self.now(), &there);
+                    // Rules of other coins, which are good for their time, are not thrown away for nothing.
+                    if !there.is_empty() {
+                        self.cache.save(self.now(), &there);
+                    }
                     self.instruments = rules;
                 }
                 Err(error) => self.pause(error, &mut attempt)?,
