@@ -114,7 +114,8 @@ impl<'a> Universe<'a> {
             return true;
         }
         let tried = record.trouble.is_some() && Self::recent(record.tried_at, now, refresh.min(PAUSE_MS));
-        !tried && !Self::recent(record.read_at, now, refresh)
+        // Runs of a daily schedule are now and then a second less than a day apart.
+        !tried && !Self::recent(record.read_at, now, refresh - refresh / 24)
     }
 
     /// Until when the source is to be left alone.
