@@ -1,9 +1,9 @@
 //! A second, simpler account of everything: what the owner put in and took out, what the exchange told, what was sent, what was filled.
 //! It knows nothing of the program but its journal file, and every rule here is one that a person would check by hand.
 
+use super::around::{Around, HOUR_MS};
 use super::exchange::{Dec, FeeIn, Incoming, Order, Reply, Side, Status, World, dec};
 use super::setup::HOME;
-use super::universe::{HOUR_MS, Universe};
 use rebalancer::config::Config;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,18 +146,18 @@ impl Auditor {
     }
 
     /// The program sends something: an order must be on the disk for good, alone, allowed, and covered by what was told.
-    pub fn sending(&mut self, universe: &Universe, method: &str, body: Option<&str>) {
+    pub fn sending(&mut self, around: &Around, method: &str, body: Option<&str>) {
         if method != "private/create-order" {
             return;
         }
-        let off_ms = universe.clock_error_ms();
+        let off_ms = around.clock_error_ms();
         self.demand(off_ms <= CLOCK_ERROR_MS, || format!("an order was sent with a clock that is {off_ms} ms off"));
         let body: Json = serde_json::from_str(body.unwrap_or("")).unwrap_or_default();
         let (params, nonce) = (&body["params"], body["nonce"].as_i64().unwrap_or(0));
         let id = text(params, "client_oid").to_string();
         let (symbol, side) = (text(params, "instrument_name").to_string(), text(params, "side").to_string());
         let size = if side == "SELL" { "quantity" } else { "notional" };
-        let files = universe.files.borrow();
+        let files = around.files.borrow();
         let written = last_line(files.certain(&journal())).and_then(record).unwrap_or_default();
         let same = [("order", id.as_str()), ("symbol", &symbol), ("side", &side), (size, text(params, size))];
         let recorded = same.iter().all(|(key, sent)| !sent.is_empty() && text(&written, key) == *sent);
@@ -276,8 +276,8 @@ impl Auditor {
     }
 
     /// After a cycle, and after a power cut: no record is lost, every outcome is the exchange's, and no coin came from nowhere.
-    pub fn settle(&mut self, universe: &Universe, world: &World) {
-        let files = universe.files.borrow();
+    pub fn settle(&mut self, around: &Around, world: &World) {
+        let files = around.files.borrow();
         let journal = String::from_utf8_lossy(files.seen(&journal()));
         for id in self.open.clone() {
             let known = journal.contains(&format!("\"order\":\"{id}\""));
@@ -324,8 +324,8 @@ impl Auditor {
     }
 
     /// In the end, every order's outcome is in the journal.
-    pub fn close(&mut self, universe: &Universe, world: &World) {
-        self.settle(universe, world);
+    pub fn close(&mut self, around: &Around, world: &World) {
+        self.settle(around, world);
         let open = std::mem::take(&mut self.open);
         self.demand(open.is_empty(), || format!("{open:?} have no outcome in the end"));
         for order in &world.orders {
@@ -334,7 +334,7 @@ impl Auditor {
             self.demand(known, || format!("order {} was never sent", order.client_oid));
         }
         for part in ["test-secret", "test-key"] {
-            let shown = universe.files.borrow().hold(part);
+            let shown = around.files.borrow().hold(part);
             self.demand(!shown, || format!("{part} is in a file"));
         }
         let violations = world.violations.clone();

@@ -1,8 +1,8 @@
 //! A disk with a cache: what was written is seen at once, and is there after a power cut only when it was synced. What was not may be
 //! there as a whole, in part, with zeros in its place, or not at all; names may lag behind as well, in the order of their changes.
 
+use super::around::{Around, Stop};
 use super::chance::Chance;
-use super::universe::{Stop, Universe};
 use rebalancer::disk::Disk;
 use std::collections::BTreeMap;
 use std::io;
@@ -109,7 +109,7 @@ fn survivor(inode: &Inode, chance: &Chance) -> Vec<u8> {
     }
 }
 
-impl Universe {
+impl Around {
     /// Before and after an operation the power may go, and the disk may refuse.
     fn disk_step(&self, what: &str, refuses_ppm: u64) -> io::Result<()> {
         self.trace(what);
@@ -141,7 +141,7 @@ impl Universe {
     }
 }
 
-impl Disk for Universe {
+impl Disk for Around {
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
         self.disk_step("read", self.weather.borrow().disk_ppm)?;
         let bytes = self.files.borrow_mut().inode(path)?.cache.clone();

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, missing_docs)]
 
+mod around;
 mod auditor;
 mod balanced;
 mod chance;
@@ -17,7 +18,6 @@ mod disk;
 mod exchange;
 mod life;
 mod setup;
-mod universe;
 mod weather;
 mod wire;
 

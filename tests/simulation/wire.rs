@@ -1,7 +1,7 @@
 //! The network: every request of the program arrives, or not, late, twice, and its answer comes back, or not, cut, or for another question.
 
+use super::around::{Around, SECOND_MS};
 use super::exchange::{FeeIn, Incoming, Refusal, Reply, dec, envelope, process};
-use super::universe::{SECOND_MS, Universe};
 use super::weather::Fault;
 use rebalancer::clock::stamp;
 use rebalancer::wire::{Answer, Failure, Request, Stream, Wire};
@@ -47,7 +47,7 @@ fn answer(reply: &Reply, length: Option<usize>, date_ms: Option<i64>, body: Box<
     Answer { status: reply.status, headers, body }
 }
 
-impl Universe {
+impl Around {
     /// The exchange does what is asked, and the auditor looks at what it did.
     pub fn process(&self, incoming: &Incoming, forced: Option<&Refusal>) -> Reply {
         let method = incoming.path.trim_start_matches("/exchange/v1/");
@@ -173,7 +173,7 @@ impl Universe {
     }
 }
 
-impl Wire for Universe {
+impl Wire for Around {
     fn exchange(&self, request: Request) -> Result<Answer, Failure> {
         let incoming = incoming(&request);
         self.trace(&incoming.path);

@@ -39,7 +39,7 @@ const WEATHER: usize = 2;
 const ACCIDENT: usize = 3;
 const REPAIR: usize = 4;
 
-pub struct Universe {
+pub struct Around {
     pub chance: Chance,
     quote: String,
     pub world: RefCell<World>,
@@ -74,8 +74,8 @@ pub struct Universe {
     pub counts: RefCell<BTreeMap<&'static str, u64>>,
 }
 
-impl Universe {
-    pub fn new(chance: Chance, setup: Setup, tracing: bool) -> Universe {
+impl Around {
+    pub fn new(chance: Chance, setup: Setup, tracing: bool) -> Around {
         let time = Arc::new(AtomicI64::new(BEGIN_MS + chance.between(0, 6 * DAY_MS)));
         let mut world = setup.world;
         world.hand = Some(Arc::clone(&time));
@@ -83,7 +83,7 @@ impl Universe {
         let auditor = Auditor::new(&world, &setup.config);
         let weather = Weather::new(&chance);
         let now = time.load(Ordering::Relaxed);
-        let universe = Universe {
+        let around = Around {
             quote: setup.config.quote.clone(),
             world: RefCell::new(world),
             weather: RefCell::new(weather),
@@ -108,9 +108,9 @@ impl Universe {
             chance,
         };
         for event in 0..EVENTS {
-            universe.again(event);
+            around.again(event);
         }
-        universe
+        around
     }
 
     pub fn time(&self) -> i64 {
@@ -424,7 +424,7 @@ fn retick(chance: &Chance, tick: Dec) -> Dec {
     if coarser || tick.places() >= 9 { tick.times(10) } else { tick.mul_floor(dec("0.1")) }
 }
 
-impl Clock for Universe {
+impl Clock for Around {
     fn now(&self) -> i64 {
         (self.time() + self.skew_ms.get()).max(0)
     }
