@@ -2,8 +2,12 @@
 //! It knows nothing of the program but its journal file, and every rule here is one that a person would check by hand.
 
 use super::around::{Around, HOUR_MS};
+use super::balanced::minimum;
 use super::exchange::{Dec, FeeIn, Incoming, Order, Reply, Side, Status, World, dec};
+use super::follow::Follow;
+use super::list_auditor::ListAuditor;
 use super::setup::HOME;
+use super::source::Page;
 use rebalancer::config::Config;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +45,8 @@ pub struct Auditor {
     min_trade: Dec,
     max_trade: Option<Dec>,
     reserve: Dec,
+    /// The account of the list that is followed.
+    pub list: Option<ListAuditor>,
     /// What there was in the beginning, and what the owner moved since; then every ended order that was looked at.
     expected: BTreeMap<String, Dec>,
     booked: usize,
@@ -61,6 +67,11 @@ pub struct Auditor {
 
 fn exact(amount: impl ToString) -> Dec {
     dec(&amount.to_string())
+}
+
+/// What the program remembers of a list.
+pub fn remembered() -> PathBuf {
+    Path::new(HOME).join("rebalancer.universe")
 }
 
 fn journal() -> PathBuf {
@@ -88,7 +99,7 @@ fn amount(json: &Json, key: &str) -> Option<Dec> {
 }
 
 impl Auditor {
-    pub fn new(world: &World, config: &Config) -> Auditor {
+    pub fn new(world: &World, config: &Config, follow: Option<Follow>) -> Auditor {
         Auditor {
             quote: config.quote.clone(),
             coins: config.allocation.iter().map(|(coin, _)| coin.clone()).collect(),
@@ -96,6 +107,7 @@ impl Auditor {
             min_trade: exact(config.min_trade),
             max_trade: config.max_trade.map(exact),
             reserve: exact(config.cash_reserve),
+            list: follow.map(ListAuditor::new),
             expected: world.balances.iter().map(|(coin, balance)| (coin.clone(), balance.quantity)).collect(),
             booked: 0,
             owners_locks: BTreeMap::new(),
@@ -171,6 +183,13 @@ impl Auditor {
             let again = earlier.symbol == symbol && earlier.side == side && earlier.settled.is_none();
             self.demand(again, || format!("id {id} was used again for another order"));
         } else {
+            let coin = symbol.split('_').next().unwrap_or("").to_string();
+            let may = match &mut self.list {
+                Some(list) => list.allows(&coin, &side, files.certain(&remembered()), files.seen(&remembered())),
+                None => self.coins.contains(&coin),
+            };
+            let may = may || self.sells_unlisted && side == "SELL";
+            self.demand(may && coin != self.quote, || format!("{id}: {side} {coin}, which the config does not allow"));
             self.allowed(&id, &symbol, &side, given);
         }
         self.unknown.insert(id.clone());
@@ -181,9 +200,6 @@ impl Auditor {
     /// The limits of the config, and what was told to be there.
     fn allowed(&mut self, id: &str, symbol: &str, side: &str, given: Dec) {
         let coin = symbol.split('_').next().unwrap_or("").to_string();
-        let listed = self.coins.contains(&coin);
-        let may = listed || self.sells_unlisted && side == "SELL";
-        self.demand(may && coin != self.quote, || format!("{id}: {side} {coin}, which the config does not allow"));
         let (bid, ask) = self.told.prices.get(symbol).copied().unwrap_or_default();
         self.demand(bid > Dec::ZERO, || format!("{id}: {symbol} was traded without a price"));
         let (low, high) = if side == "SELL" { (given.mul_floor(bid), given.mul_floor(ask)) } else { (given, given) };
@@ -230,6 +246,9 @@ impl Auditor {
         if !fresh {
             // To the program the world goes back and forth.
             self.changed();
+            if let Some(list) = &mut self.list {
+                list.unsure(world.now_ms());
+            }
         }
         let at = fresh.then_some(self.changes);
         let method = incoming.path.trim_start_matches("/exchange/v1/");
@@ -275,6 +294,75 @@ impl Auditor {
         self.unknown.remove(text(&body["params"], "client_oid"));
     }
 
+    /// A process of the program begins.
+    pub fn process_begins(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.begins(around.time());
+        }
+    }
+
+    /// What trades has changed.
+    pub fn look_at_markets(&mut self, world: &World, quote: &str, now: i64) {
+        if let Some(list) = &mut self.list {
+            list.look_at_markets(world, quote, now);
+        }
+    }
+
+    /// The source of the list is asked, answers that this is too often, or gives a page or something that is none.
+    pub fn list_asked(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.asked(around.files.borrow().seen(&remembered()), around.time());
+        }
+    }
+
+    pub fn list_too_often(&mut self) {
+        if let Some(list) = &mut self.list {
+            list.too_often();
+        }
+    }
+
+    pub fn list_told(&mut self, page: Option<&Page>) {
+        if let Some(list) = &mut self.list {
+            list.told(page);
+        }
+    }
+
+    /// A file has been replaced. What is forgotten of the list is not worth an order.
+    pub fn replaced(&mut self, around: &Around, path: &Path, before: &[u8]) {
+        let Some(list) = self.list.as_mut().filter(|_| path == remembered()) else { return };
+        for coin in list.replaced(before, around.files.borrow().seen(path), around.time()) {
+            self.forgotten(&around.world.borrow(), &coin);
+        }
+    }
+
+    fn forgotten(&mut self, world: &World, coin: &str) {
+        let symbol = format!("{coin}_{}", self.quote);
+        let (total, _) = self.told.balances.get(coin).copied().unwrap_or_default();
+        if total == Dec::ZERO || world.now_ms() < self.rules_changed_ms + 25 * HOUR_MS {
+            return;
+        }
+        let (Some(market), Some((bid, ask))) = (world.markets.get(&symbol), self.told.prices.get(&symbol)) else {
+            return self.demand(false, || format!("{total} {coin} are forgotten, and have no price"));
+        };
+        let minimum = minimum(world, market, self.min_trade);
+        // What a tick and dollars that move make of it.
+        let most = minimum + minimum.mul_floor(dec("0.02")) + market.qty_tick.mul_floor(*ask);
+        let worth = total.mul_floor(*bid);
+        self.demand(worth <= most, || format!("{total} {coin} are forgotten, worth {worth}"));
+    }
+
+    pub fn names_are_certain(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.names_are_certain(around.files.borrow().seen(&remembered()));
+        }
+    }
+
+    pub fn power_is_back(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.power_is_back(around.files.borrow().seen(&remembered()));
+        }
+    }
+
     /// After a cycle, and after a power cut: no record is lost, every outcome is the exchange's, and no coin came from nowhere.
     pub fn settle(&mut self, around: &Around, world: &World) {
         let files = around.files.borrow();
@@ -296,6 +384,8 @@ impl Auditor {
             self.open.remove(&id);
         }
         self.book(world);
+        let of_the_list = self.list.as_mut().map(|list| std::mem::take(&mut list.violations));
+        self.violations.extend(of_the_list.unwrap_or_default());
     }
 
     /// Every ended order moves what it was filled, and its fee; then balances are what is expected.
@@ -324,7 +414,10 @@ impl Auditor {
     }
 
     /// In the end, every order's outcome is in the journal.
-    pub fn close(&mut self, around: &Around, world: &World) {
+    pub fn close(&mut self, around: &Around, world: &World, calm_ms: i64) {
+        if let Some(list) = &mut self.list {
+            list.close(around.files.borrow().seen(&remembered()), calm_ms);
+        }
         self.settle(around, world);
         let open = std::mem::take(&mut self.open);
         self.demand(open.is_empty(), || format!("{open:?} have no outcome in the end"));

@@ -1,20 +1,25 @@
 //! One life of the program from one seed: the daemon's loop around real cycles, power cuts, and an end in fair weather.
 
 use super::around::{Around, DAY_MS, HOUR_MS, MINUTE_MS, Stop};
+use super::auditor::remembered;
 use super::balanced::unbalanced;
 use super::chance::Chance;
 use super::exchange::{Dec, FeeIn, Side, Status, dec};
+use super::list_auditor::ListAuditor;
 use super::setup::{HOME, Setup};
+use rebalancer::amount::Percent;
 use rebalancer::cli::{Args, Command};
 use rebalancer::clock::Clock;
 use rebalancer::command::{self, Context};
 use rebalancer::config::{Config, Method};
+use rebalancer::exchange::crypto_com::CryptoCom;
 use rebalancer::exchange::signer::Credentials;
-use rebalancer::execute::Report;
+use rebalancer::execute::{Report, check_clock};
 use rebalancer::journal::{self, State};
 use rebalancer::log::Log;
 use rebalancer::machine::Machine;
 use rebalancer::rhythm::{Next, Rhythm};
+use rebalancer::universe::Look;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -86,6 +91,14 @@ impl Owner<'_> {
         around.clear();
         // What is known of the markets is at most a day old.
         around.advance(25 * HOUR_MS);
+        let calm_ms = around.time();
+        if let Some(source) = &around.source {
+            // Whoever is outside the top is seen there, and has left after a while; then once more, if the owner was asked.
+            for _ in 0..3 {
+                self.cycle(false)?;
+                around.advance(source.follow.patience_ms());
+            }
+        }
         let (mut cycles, mut quiet) = (0, 0);
         while quiet < 2 {
             cycles += 1;
@@ -99,11 +112,18 @@ impl Owner<'_> {
         }
         let world = around.world.borrow();
         let mut auditor = around.auditor.borrow_mut();
-        auditor.close(around, &world);
+        auditor.close(around, &world, calm_ms);
         if let Some(violation) = auditor.violations.first() {
             return Err(violation.clone());
         }
-        match unbalanced(&world, self.config) {
+        let (allocation, departed) = match &auditor.list {
+            Some(list) => list.allocation(around.files.borrow().seen(&remembered())),
+            None => {
+                let percent = |(coin, percent): &(String, Percent)| (coin.clone(), dec(&percent.to_string()));
+                (self.config.allocation.iter().map(percent).collect(), Vec::new())
+            }
+        };
+        match unbalanced(&world, self.config, &allocation, &departed) {
             None => Ok(()),
             Some(why) => Err(format!("quiet, but not balanced: {why}")),
         }
@@ -115,6 +135,7 @@ impl Owner<'_> {
             Ok(outcome) => outcome,
             Err(panic) if panic.downcast_ref() == Some(&Stop::Power) => {
                 self.around.cycle_ms.set(None);
+                self.accepting(false);
                 self.around.power_back();
                 self.audit()
             }
@@ -173,14 +194,7 @@ impl Owner<'_> {
         let changes = around.auditor.borrow().changes();
         let before = self.books();
         self.lines.borrow_mut().clear();
-        around.cycle_begins();
-        let ran = catch_unwind(AssertUnwindSafe(|| self.once(force)));
-        around.cycle_ms.set(None);
-        let code = match ran {
-            Ok(code) => Some(code),
-            Err(panic) if panic.downcast_ref() == Some(&Stop::Kill) => None,
-            Err(panic) => resume_unwind(panic),
-        };
+        let code = self.process(&|| self.once(force));
         around.trace(&format!("exit {code:?}"));
         let orders = around.world.borrow().orders.len() - first;
         *around.counts.borrow_mut().entry("orders").or_default() += orders as u64;
@@ -211,7 +225,48 @@ impl Owner<'_> {
         if self.lines.borrow().iter().any(|line| line.contains("but the whole account is worth")) {
             around.pay_in(dec(&self.config.cash_reserve.to_string()).times(2));
         }
+        let asked = self.lines.borrow().iter().any(|line| line.contains("rebalancer universe --accept"));
+        if asked && (around.calm.get() || around.chance.percent(25)) {
+            self.accept()?;
+        }
         Ok(Ended { code, orders })
+    }
+
+    /// Runs a process of the program; nothing when it is killed.
+    fn process<T>(&self, work: &dyn Fn() -> T) -> Option<T> {
+        self.around.cycle_begins();
+        let ran = catch_unwind(AssertUnwindSafe(work));
+        self.around.cycle_ms.set(None);
+        match ran {
+            Ok(outcome) => Some(outcome),
+            Err(panic) if panic.downcast_ref() == Some(&Stop::Kill) => None,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    fn accepting(&self, accepting: bool) {
+        if let Some(list) = &mut self.around.auditor.borrow_mut().list {
+            list.accepting = accepting;
+        }
+    }
+
+    /// The owner takes a list that replaces most members: `universe --accept`.
+    fn accept(&self) -> Result<(), String> {
+        self.around.count("lists accepted by the owner");
+        self.around.trace("universe --accept");
+        self.accepting(true);
+        self.process(&|| {
+            self.with_context(Command::Universe, false, &|context, exchange| {
+                let Ok(Some(mut list)) = context.universe() else { return };
+                let look = list.look(exchange, self.config, self.around.now());
+                let Ok(Look { record: Some(record), .. }) = look else { return };
+                if check_clock(exchange, self.around).is_ok() {
+                    let _ = list.accept(record);
+                }
+            })
+        });
+        self.accepting(false);
+        self.audit()
     }
 
     fn changes_since(&self, changes: u64) -> u64 {
@@ -259,10 +314,31 @@ impl Owner<'_> {
         }
     }
 
+    /// A cycle; its exit code.
     fn once(&self, force: bool) -> u8 {
+        self.with_context(Command::Once, force, &|context, exchange| match command::trade(
+            context,
+            exchange,
+            &mut Report::default(),
+        ) {
+            Ok(()) => 0,
+            Err(problem) => {
+                context.log.say(&format!("rebalancer: {}", problem.message));
+                problem.code
+            }
+        })
+    }
+
+    /// Does something in a process of the program, with its log and its exchange.
+    fn with_context<T>(
+        &self,
+        command: Command,
+        force: bool,
+        work: &dyn Fn(&Context<'_>, &mut CryptoCom<'_>) -> T,
+    ) -> T {
         let around = self.around;
         let args = Args {
-            command: Command::Once,
+            command,
             config: PathBuf::from(HOME).join("config.json"),
             paper: false,
             force,
@@ -279,13 +355,7 @@ impl Owner<'_> {
         let context = Context { args: &args, config: self.config, machine, log: &log };
         let key = Credentials::new("test-key".to_string(), "test-secret".to_string());
         let mut exchange = context.crypto_com(Some(key));
-        match command::trade(&context, &mut exchange, &mut Report::default()) {
-            Ok(()) => 0,
-            Err(problem) => {
-                say(&format!("rebalancer: {}", problem.message));
-                problem.code
-            }
-        }
+        work(&context, &mut exchange)
     }
 
     /// Every cycle says what it did, in words, and never the secret.
@@ -293,6 +363,10 @@ impl Owner<'_> {
         let lines = self.lines.borrow();
         if lines.is_empty() && code.is_some() {
             return Err("a cycle without a line in the log".to_string());
+        }
+        let in_vain = self.around.auditor.borrow().list.as_ref().is_some_and(ListAuditor::in_vain);
+        if in_vain && code == Some(0) && !lines.iter().any(|line| line.contains("there is no good one: ")) {
+            return Err("the list was not read, and the owner is not told".to_string());
         }
         if lines.iter().any(|line| line.contains("so it sends no further order")) {
             self.around.count("cycles too long");

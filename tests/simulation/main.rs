@@ -16,8 +16,11 @@ mod chance;
 mod disk;
 #[path = "../exchange/mod.rs"]
 mod exchange;
+mod follow;
 mod life;
+mod list_auditor;
 mod setup;
+mod source;
 mod weather;
 mod wire;
 
