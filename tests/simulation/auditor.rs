@@ -54,6 +54,8 @@ pub struct Auditor {
     changes: u64,
     rules_changed_ms: i64,
     told: Told,
+    /// How far the clock was off when prices were read: then it is looked at. It may be set while orders go on.
+    clock_error_ms: i64,
     /// What was sent since balances were told: by id, coin and amount that it gives.
     since_told: BTreeMap<String, (String, Dec)>,
     sent: BTreeMap<String, Sent>,
@@ -114,6 +116,7 @@ impl Auditor {
             changes: 0,
             rules_changed_ms: 0,
             told: Told::default(),
+            clock_error_ms: 0,
             since_told: BTreeMap::new(),
             sent: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -126,6 +129,13 @@ impl Auditor {
     fn demand(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.violations.push(what());
+        }
+    }
+
+    /// A question has been answered.
+    pub fn answered(&mut self, method: &str, clock_error_ms: i64) {
+        if method == "public/get-tickers" {
+            self.clock_error_ms = clock_error_ms;
         }
     }
 
@@ -162,7 +172,7 @@ impl Auditor {
         if method != "private/create-order" {
             return;
         }
-        let off_ms = around.clock_error_ms();
+        let off_ms = self.clock_error_ms;
         self.demand(off_ms <= CLOCK_ERROR_MS, || format!("an order was sent with a clock that is {off_ms} ms off"));
         let body: Json = serde_json::from_str(body.unwrap_or("")).unwrap_or_default();
         let (params, nonce) = (&body["params"], body["nonce"].as_i64().unwrap_or(0));
@@ -330,7 +340,14 @@ impl Auditor {
     /// A file has been replaced. What is forgotten of the list is not worth an order.
     pub fn replaced(&mut self, around: &Around, path: &Path, before: &[u8]) {
         let Some(list) = self.list.as_mut().filter(|_| path == remembered()) else { return };
-        for coin in list.replaced(before, around.files.borrow().seen(path), around.time()) {
+        let taken = list.lists_taken();
+        let forgotten = list.replaced(before, around.files.borrow().seen(path), around.time());
+        if list.lists_taken() > taken {
+            around.count("lists taken");
+        }
+        let changes = std::mem::take(&mut list.changes);
+        *around.counts.borrow_mut().entry("members replaced").or_default() += changes;
+        for coin in forgotten {
             self.forgotten(&around.world.borrow(), &coin);
         }
     }

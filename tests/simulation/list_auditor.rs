@@ -97,6 +97,8 @@ pub struct ListAuditor {
     taken: bool,
     /// The owner takes whatever there is.
     pub accepting: bool,
+    /// Members that have left, to be counted.
+    pub changes: u64,
     /// Coins that may ever have been members.
     named: BTreeSet<String>,
     /// Lists that were taken: when, and the places.
@@ -121,6 +123,7 @@ impl ListAuditor {
             too_often: false,
             taken: false,
             accepting: false,
+            changes: 0,
             named: BTreeSet::new(),
             history: Vec::new(),
             listed_since: BTreeMap::new(),
@@ -146,6 +149,10 @@ impl ListAuditor {
     /// Whether the source was asked in this process and nothing came of it.
     pub fn in_vain(&self) -> bool {
         self.asked && !self.taken
+    }
+
+    pub fn lists_taken(&self) -> usize {
+        self.history.len()
     }
 
     /// What trades now, and at which prices.
@@ -323,6 +330,7 @@ impl ListAuditor {
         let missing = list.iter().find(|other| other.included && other.sure && !new.has(&other.coin));
         wrong.extend(missing.map(|other| format!("{} is included and no member", other.coin)));
         let left: Vec<&(String, String, u64)> = old.members.iter().filter(|(coin, ..)| !new.has(coin)).collect();
+        self.changes += left.len() as u64;
         let mut pushed = 0;
         for (coin, id, _) in &left {
             let Some(candidate) = of(coin, id) else { continue };

@@ -71,8 +71,9 @@ impl Source {
         };
         let mut rows: Vec<Row> = coins.iter().map(|coin| row(id_of(coin), coin, Some(coin))).collect();
         for (id, symbol) in OTHERS {
-            // Without ids a coin's name is the coin.
-            if chance.percent(50) && (ids || !COINS.iter().any(|(coin, _)| *coin == symbol) && !symbol.contains('.')) {
+            // Without ids a coin's name is the coin, and a list of one's own with what is no name is none.
+            let other = ids || !COINS.iter().any(|(coin, _)| *coin == symbol);
+            if chance.percent(50) && other && (follow.form == Form::Markets || !symbol.contains('.')) {
                 rows.insert(chance.below(rows.len() as u64 + 1) as usize, row(id, symbol, None));
             }
         }

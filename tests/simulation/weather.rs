@@ -161,7 +161,7 @@ impl Weather {
         let ppm = |on: bool, ppm: u64| if on { ppm * strength } else { 0 };
         let Mixture { disk, power, kill, crawl, list, lag, odd_orders, accidents } = self.mixture;
         self.request_ppm = ppm(!self.faults.is_empty(), 25_000);
-        self.list_ppm = ppm(list, 50_000);
+        self.list_ppm = ppm(list, 200_000);
         self.disk_ppm = ppm(disk, 6_000);
         self.power_ppm = ppm(power, 1_000);
         self.kill_ppm = ppm(kill, 1_000);

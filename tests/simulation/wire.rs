@@ -228,6 +228,7 @@ impl Wire for Around {
         }
         let outcome = self.arrive(&incoming, fault, timeout_ms - there_ms);
         self.advance(self.chance.between(5, 200));
+        self.auditor.borrow_mut().answered(method, self.clock_error_ms());
         self.power_may_go();
         if let Ok(answer) = &outcome {
             self.trace(&format!("http {}", answer.status));
