@@ -321,7 +321,7 @@ impl Auditor {
     /// The source of the list is asked, answers that this is too often, or gives a page or something that is none.
     pub fn list_asked(&mut self, around: &Around) {
         if let Some(list) = &mut self.list {
-            list.asked(around.files.borrow().seen(&remembered()), around.time());
+            list.asked(around.time());
         }
     }
 

@@ -19,7 +19,6 @@ const LEFT_ALONE_MS: i64 = 60_000;
 #[derive(Default, PartialEq)]
 pub struct Remembered {
     pub read_at: Option<i64>,
-    not_before: Option<i64>,
     pub trouble: bool,
     /// Coin, id and weight in millionths of a percent.
     pub members: Vec<(String, String, u64)>,
@@ -38,7 +37,6 @@ impl Remembered {
         let head = rows.next()??;
         let count = head["lines"].as_u64()?;
         remembered.read_at = head["read_at"].as_i64();
-        remembered.not_before = head["not_before"].as_i64();
         remembered.trouble = !head["since"].is_null();
         for row in rows {
             let row = row?;
@@ -94,6 +92,8 @@ pub struct ListAuditor {
     began_ms: i64,
     asked: bool,
     too_often: bool,
+    /// By what it remembers the source is left alone until then.
+    alone_until_ms: i64,
     taken: bool,
     /// The owner takes whatever there is.
     pub accepting: bool,
@@ -121,6 +121,7 @@ impl ListAuditor {
             began_ms: 0,
             asked: false,
             too_often: false,
+            alone_until_ms: 0,
             taken: false,
             accepting: false,
             changes: 0,
@@ -189,13 +190,12 @@ impl ListAuditor {
     }
 
     /// The source is asked.
-    pub fn asked(&mut self, seen: &[u8], now: i64) {
+    pub fn asked(&mut self, now: i64) {
         self.asked = true;
         let too_often = self.too_often;
         self.demand(!too_often, || "the source was asked again after it said that this is too often".to_string());
-        let until = Remembered::read(seen).and_then(|record| record.not_before).unwrap_or(0);
-        let alone = until - 5000 > now && until < now + LEFT_ALONE_MS + 5000;
-        self.demand(!alone, || format!("the source was asked {} ms too early", until - now));
+        let early_ms = self.alone_until_ms - now;
+        self.demand(early_ms <= 0, || format!("the source was asked {early_ms} ms too early"));
     }
 
     pub fn too_often(&mut self) {
@@ -269,6 +269,9 @@ impl ListAuditor {
     /// The program's file is replaced as a whole. Returns coins that it forgets.
     pub fn replaced(&mut self, old: &[u8], new: &[u8], now: i64) -> Vec<String> {
         self.versions.push(new.to_vec());
+        if self.too_often {
+            self.alone_until_ms = self.began_ms + LEFT_ALONE_MS - 5000;
+        }
         let (Some(old), Some(new)) = (Remembered::read(old), Remembered::read(new)) else {
             self.demand(false, || "what is remembered is not whole".to_string());
             return Vec::new();
@@ -467,6 +470,7 @@ impl ListAuditor {
         let read_at = Remembered::read(seen).and_then(|record| record.read_at).unwrap_or(0);
         self.history.retain(|(at, _)| *at <= read_at);
         self.versions = vec![seen.to_vec()];
+        self.alone_until_ms = 0;
     }
 
     /// In the end, after fair weather since a moment: the members are those that the list has at its top.

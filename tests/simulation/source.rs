@@ -148,7 +148,7 @@ impl Source {
                     rows.iter_mut().for_each(|row| row.id.clear());
                 }
             }
-            None => {}
+            Some(ListFault::TooOften) | None => {}
         }
         let rows: Vec<Row> = rows.into_iter().skip((number - 1) * per_page).take(per_page).collect();
         let text = text(chance, self.follow.form, &rows, newest_ms);
@@ -302,6 +302,7 @@ impl Around {
             Some(Fault::Slow) => self.advance(timeout_ms - SECOND_MS / 2),
             _ => self.advance(there_ms),
         }
+        let fault = if list_fault == Some(ListFault::TooOften) { Some(Fault::TooMany) } else { fault };
         let answer = match self.not_the_list(fault) {
             Some(reply) => {
                 if reply.status == 429 {

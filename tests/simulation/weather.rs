@@ -91,9 +91,11 @@ pub enum ListFault {
     Reversed,
     /// It has other coins, and only these.
     Strangers,
+    /// There is none, because it was asked for too often.
+    TooOften,
 }
 
-const LIST_FAULTS: [ListFault; 7] = [
+const LIST_FAULTS: [ListFault; 8] = [
     ListFault::Empty,
     ListFault::Short,
     ListFault::NullSizes,
@@ -101,6 +103,7 @@ const LIST_FAULTS: [ListFault; 7] = [
     ListFault::Ahead,
     ListFault::Reversed,
     ListFault::Strangers,
+    ListFault::TooOften,
 ];
 
 /// The mixture of one life, and how strong it is now.
