@@ -85,6 +85,9 @@ impl<'a> Source<'a> {
                     // A coin that moves between two pages is told on both.
                     read.retain(|entry| entry.id.is_empty() || !entries.iter().any(|other| other.id == entry.id));
                     entries.append(&mut read);
+                    if let Place::CoinGecko { .. } = self.settings.source {
+                        whole(entries).map_err(Error::Unusable)?;
+                    }
                     return match entries.len() {
                         0 => Err(Error::Unusable("the list is empty".to_string())),
                         count if count > MOST_ENTRIES => {
@@ -209,16 +212,17 @@ fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Resul
         Ok(Next::Array) => {}
         _ => return Err(unusable("the source answered something that is no list")),
     }
-    // Ordered by market cap, coins without one come last. One in between means that caps are missing.
-    let mut gap = None;
-    for entry in entries.iter() {
-        match (entry.size, gap) {
-            (None, _) => gap = gap.or(Some(&entry.id)),
-            (Some(_), Some(id)) => return Err(unusable(format!("the market cap of {id} is null or zero"))),
-            _ => {}
-        }
-    }
     Ok(newest)
+}
+
+/// Ordered by market cap, coins without one come last. One in between, on whatever page, means that caps are missing.
+fn whole(entries: &[Entry]) -> Result<(), String> {
+    let first = entries.iter().position(|entry| entry.size.is_none()).unwrap_or(entries.len());
+    let mut later = entries.iter().skip(first);
+    match (later.next(), later.any(|entry| entry.size.is_some())) {
+        (Some(entry), true) => Err(format!("the market cap of {} is null or zero", entry.id)),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a list of one's own; there is never more than one page of it.
@@ -409,6 +413,24 @@ mod tests {
             "[{\"coin\": \"BTC\"}, {\"coin\": \"ETH\"}]",
         ] {
             assert_eq!(read(text), bare, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_is_missing_before_another_is_told_whatever_page_it_is_on() {
+        let of = |sizes: &[u128]| {
+            let entry = |(at, size): (usize, &u128)| Entry {
+                id: format!("coin-{at}"),
+                symbol: String::new(),
+                size: Some(*size).filter(|size| *size > 0),
+            };
+            whole(&sizes.iter().enumerate().map(entry).collect::<Vec<_>>())
+        };
+        for sizes in [&[][..], &[0], &[5, 3], &[5, 3, 0, 0], &[3, 5, 0]] {
+            assert_eq!(of(sizes), Ok(()), "{sizes:?}");
+        }
+        for (sizes, id) in [(&[0, 5][..], "coin-0"), (&[5, 0, 3], "coin-1"), (&[5, 3, 0, 0, 1, 0], "coin-2")] {
+            assert!(of(sizes).is_err_and(|why| why.contains(id)), "{sizes:?}");
         }
     }
 
