@@ -6,6 +6,7 @@ use super::balanced::minimum;
 use super::exchange::{Dec, FeeIn, Incoming, Order, Reply, Side, Status, World, dec};
 use super::follow::Follow;
 use super::list_auditor::ListAuditor;
+use super::remembered;
 use super::setup::HOME;
 use super::source::Page;
 use rebalancer::config::Config;
@@ -69,11 +70,6 @@ pub struct Auditor {
 
 fn exact(amount: impl ToString) -> Dec {
     dec(&amount.to_string())
-}
-
-/// What the program remembers of a list.
-pub fn remembered() -> PathBuf {
-    Path::new(HOME).join("rebalancer.universe")
 }
 
 fn journal() -> PathBuf {
@@ -195,7 +191,9 @@ impl Auditor {
         } else {
             let coin = symbol.split('_').next().unwrap_or("").to_string();
             let may = match &mut self.list {
-                Some(list) => list.allows(&coin, &side, files.certain(&remembered()), files.seen(&remembered())),
+                Some(list) => {
+                    list.allows(&coin, &side, files.certain(&remembered::path()), files.seen(&remembered::path()))
+                }
                 None => self.coins.contains(&coin),
             };
             let may = may || self.sells_unlisted && side == "SELL";
@@ -339,7 +337,7 @@ impl Auditor {
 
     /// A file has been replaced. What is forgotten of the list is not worth an order.
     pub fn replaced(&mut self, around: &Around, path: &Path, before: &[u8]) {
-        let Some(list) = self.list.as_mut().filter(|_| path == remembered()) else { return };
+        let Some(list) = self.list.as_mut().filter(|_| path == remembered::path()) else { return };
         let taken = list.lists_taken();
         let forgotten = list.replaced(before, around.files.borrow().seen(path), around.time());
         if list.lists_taken() > taken {
@@ -370,13 +368,13 @@ impl Auditor {
 
     pub fn names_are_certain(&mut self, around: &Around) {
         if let Some(list) = &mut self.list {
-            list.names_are_certain(around.files.borrow().seen(&remembered()));
+            list.names_are_certain(around.files.borrow().seen(&remembered::path()));
         }
     }
 
     pub fn power_is_back(&mut self, around: &Around) {
         if let Some(list) = &mut self.list {
-            list.power_is_back(around.files.borrow().seen(&remembered()));
+            list.power_is_back(around.files.borrow().seen(&remembered::path()));
         }
     }
 
@@ -433,7 +431,7 @@ impl Auditor {
     /// In the end, every order's outcome is in the journal.
     pub fn close(&mut self, around: &Around, world: &World, calm_ms: i64) {
         if let Some(list) = &mut self.list {
-            list.close(around.files.borrow().seen(&remembered()), calm_ms);
+            list.close(around.files.borrow().seen(&remembered::path()), calm_ms);
         }
         self.settle(around, world);
         let open = std::mem::take(&mut self.open);

@@ -24,8 +24,8 @@ pub fn minimum(world: &World, market: &Market, min_trade: Dec) -> Dec {
     min_trade.max(exchange).max(tick_value)
 }
 
-/// The first coin that is out of its band although an order could bring it back; `None` when there is none. The allocation is in percent,
-/// and sums to 100; `departed` are coins that are to be sold off.
+/// The first coin that is out of its band although an order could bring it back; `None` when there is none. The
+/// allocation is in percent, and sums to 100; `departed` are coins that are to be sold off.
 pub fn unbalanced(world: &World, config: &Config, allocation: &[(String, Dec)], departed: &[String]) -> Option<String> {
     let exact = |amount: &dyn ToString| dec(&amount.to_string());
     let sum: Dec = allocation.iter().map(|(_, percent)| *percent).sum();

@@ -1,4 +1,5 @@
-//! What an owner writes about a list of coins that the portfolio follows, from chance, and what it means in plain numbers.
+//! What an owner writes about a list of coins that the portfolio follows, from chance, and what that means in plain
+//! numbers.
 
 use super::around::{DAY_MS, HOUR_MS};
 use super::chance::Chance;

@@ -1,11 +1,11 @@
 //! One life of the program from one seed: the daemon's loop around real cycles, power cuts, and an end in fair weather.
 
 use super::around::{Around, DAY_MS, HOUR_MS, MINUTE_MS, Stop};
-use super::auditor::remembered;
 use super::balanced::unbalanced;
 use super::chance::Chance;
 use super::exchange::{Dec, FeeIn, Side, Status, dec};
 use super::list_auditor::ListAuditor;
+use super::remembered;
 use super::setup::{HOME, Setup};
 use rebalancer::amount::Percent;
 use rebalancer::cli::{Args, Command};
@@ -117,7 +117,7 @@ impl Owner<'_> {
             return Err(violation.clone());
         }
         let (allocation, departed) = match &auditor.list {
-            Some(list) => list.allocation(around.files.borrow().seen(&remembered())),
+            Some(list) => list.allocation(around.files.borrow().seen(&remembered::path())),
             None => {
                 let percent = |(coin, percent): &(String, Percent)| (coin.clone(), dec(&percent.to_string()));
                 (self.config.allocation.iter().map(percent).collect(), Vec::new())

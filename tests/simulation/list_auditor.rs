@@ -1,11 +1,12 @@
-//! A second account of the list: what the source has told, which coins may therefore be members, and whether what the program
-//! remembers follows from it. Ranks are not always certain, because what trades goes back and forth: each coin has a best and a worst place.
+//! A second account of the list: what the source has told, which coins may therefore be members, and whether what the
+//! program remembers follows from it. Ranks are not always certain, because what trades goes back and forth: each coin
+//! has a best and a worst place.
 
 use super::around::HOUR_MS;
 use super::exchange::{Dec, World, dec};
 use super::follow::{Follow, Form, Weighting};
+use super::remembered::Remembered;
 use super::source::{Page, Row};
-use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For so long the program may know what traded before, and a little more.
@@ -14,52 +15,6 @@ const RULES_MS: i64 = 25 * HOUR_MS;
 const CLOCK_MS: i64 = 62_000;
 /// After "too many requests" a source is left alone for a minute.
 const LEFT_ALONE_MS: i64 = 60_000;
-
-/// What a file of the program's says.
-#[derive(Default, PartialEq)]
-pub struct Remembered {
-    pub read_at: Option<i64>,
-    pub trouble: bool,
-    /// Coin, id and weight in millionths of a percent.
-    pub members: Vec<(String, String, u64)>,
-    pub departed: Vec<String>,
-}
-
-impl Remembered {
-    /// Nothing unless it is whole; an empty file is one that is not there.
-    pub fn read(bytes: &[u8]) -> Option<Remembered> {
-        let mut remembered = Remembered::default();
-        if bytes.is_empty() {
-            return Some(remembered);
-        }
-        let text = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
-        let mut rows = text.split('\n').map(|line| serde_json::from_str::<Json>(line.splitn(3, ' ').nth(2)?).ok());
-        let head = rows.next()??;
-        let count = head["lines"].as_u64()?;
-        remembered.read_at = head["read_at"].as_i64();
-        remembered.trouble = !head["since"].is_null();
-        for row in rows {
-            let row = row?;
-            let text = |key: &str| row[key].as_str().map(str::to_string);
-            match text("departed") {
-                Some(coin) => remembered.departed.push(coin),
-                None => remembered.members.push((text("member")?, text("id")?, millionths(&text("weight")?)?)),
-            }
-        }
-        (count as usize == remembered.members.len() + remembered.departed.len()).then_some(remembered)
-    }
-
-    fn has(&self, coin: &str) -> bool {
-        self.members.iter().any(|(member, ..)| member == coin)
-    }
-}
-
-/// A decimal of at most six places.
-fn millionths(text: &str) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    (part.len() <= 6).then_some(())?;
-    Some(whole.parse::<u64>().ok()? * 1_000_000 + format!("{part:0<6}").parse::<u64>().ok()?)
-}
 
 /// A coin that may be a member.
 struct Candidate {
@@ -403,8 +358,8 @@ impl ListAuditor {
         lost.map(|row| format!("the member {} has no size", row.symbol))
     }
 
-    /// Whether weights are in proportion as far as the bounds allow: whoever could have more has no less for its size than any who could
-    /// have less.
+    /// Whether weights are in proportion as far as the bounds allow: whoever could have more has no less for its size
+    /// than any who could have less.
     fn weighed(&self, new: &Remembered, list: &[Candidate]) -> Option<String> {
         let sizes: Vec<Option<u64>> = new
             .members

@@ -19,6 +19,7 @@ mod exchange;
 mod follow;
 mod life;
 mod list_auditor;
+mod remembered;
 mod setup;
 mod source;
 mod weather;

@@ -1,4 +1,5 @@
-//! Whoever ranks the coins: their sizes wander, and what is asked for comes, or not, cut, old, empty, or with other coins in it.
+//! Whoever ranks the coins: their sizes wander, and what is asked for comes, or not, cut, old, empty, or with other
+//! coins in it.
 
 use super::around::{Around, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use super::chance::Chance;
@@ -175,9 +176,14 @@ fn text(chance: &Chance, form: Form, rows: &[Row], newest_ms: i64) -> String {
             let row = |(at, row): (usize, &Row)| {
                 let updated = if at == newest { newest_ms } else { newest_ms - chance.between(0, HOUR_MS) };
                 format!(
-                    r#"{{"id":"{}","symbol":"{}","name":"Some \"Coin\" {at}","image":"https://example.invalid/a.png?1,2","current_price":1.5e-05,"market_cap":{},"market_cap_rank":{},"fully_diluted_valuation":null,"total_supply":1e+24,"roi":{{"times":1.2,"currency":"usd"}},"last_updated":{}}}"#,
+                    concat!(
+                        r#"{{"id":"{}","symbol":"{}","name":"Some \"Coin\" {}","image":"https://example.invalid/a?1,2","#,
+                        r#""current_price":1.5e-05,"market_cap":{},"market_cap_rank":{},"fully_diluted_valuation":null,"#,
+                        r#""total_supply":1e+24,"roi":{{"times":1.2,"currency":"usd"}},"last_updated":{}}}"#
+                    ),
                     row.id,
                     row.symbol.to_lowercase(),
+                    at,
                     number(row.size),
                     at + 1,
                     if at != newest && chance.percent(5) {
