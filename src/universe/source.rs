@@ -131,6 +131,9 @@ impl<'a> Source<'a> {
                     // A coin that moves between two pages is told on both.
                     read.retain(|entry| entry.id.is_empty() || !entries.iter().any(|other| other.id == entry.id));
                     entries.append(&mut read);
+                    if let Place::CoinGecko { .. } = self.settings.source {
+                        whole(entries, &self.settings.exclude).map_err(unusable)?;
+                    }
                     return match entries.len() {
                         0 => Err(unusable("the list is empty")),
                         count if count > MOST_ENTRIES => Err(unusable(format!("the list: {}", too_many()))),
@@ -157,7 +160,7 @@ impl<'a> Source<'a> {
                 let path = format!(
                     "coins/markets?vs_currency=usd{category}&order=market_cap_desc&per_page={per_page}&page={page}&sparkline=false"
                 );
-                let newest = coingecko(http, &path, &settings.exclude, entries)?;
+                let newest = coingecko(http, &path, entries)?;
                 if !entries.is_empty() {
                     fresh(newest, settings.max_age_ms, now)?;
                 }
@@ -213,14 +216,8 @@ fn fresh(time: Option<Millis>, max_age_ms: Option<Millis>, now: Millis) -> Resul
     }
 }
 
-/// Reads one page of CoinGecko's markets, row by row; returns the time of its newest row. No cap is asked for of coins whose ids are in
-/// `exclude`.
-fn coingecko(
-    http: &mut Http<'_>,
-    path: &str,
-    exclude: &[String],
-    entries: &mut Vec<Entry>,
-) -> Result<Option<Millis>, Error> {
+/// Reads one page of CoinGecko's markets, row by row; returns the time of its newest row.
+fn coingecko(http: &mut Http<'_>, path: &str, entries: &mut Vec<Entry>) -> Result<Option<Millis>, Error> {
     let mut reply = http.send(path, None, (MOST_BYTES, TIMEOUT_S)).map_err(|failure| passing(failure.message))?;
     status(reply.status)?;
     let mut newest = None;
@@ -255,16 +252,18 @@ fn coingecko(
         return Err(unusable("the list holds something that is no coin"));
     }
     no_coin_twice(entries).map_err(|why| unusable(format!("the list cannot be read: {why}")))?;
-    // Ordered by market cap, coins without one come last. One in between means that caps are missing.
-    let mut gap = None;
-    for entry in entries.iter().filter(|entry| !exclude.contains(&entry.id)) {
-        match (entry.size, gap) {
-            (None, _) => gap = gap.or(Some(&entry.id)),
-            (Some(_), Some(id)) => return Err(unusable(format!("the market cap of {id} is null or zero"))),
-            _ => {}
-        }
-    }
     Ok(newest)
+}
+
+/// Ordered by market cap, coins without one come last. One in between, on whatever page, means that caps are missing; of coins whose ids are
+/// in `exclude` none is asked for.
+fn whole(entries: &[Entry], exclude: &[String]) -> Result<(), String> {
+    let mut later =
+        entries.iter().filter(|entry| !exclude.contains(&entry.id)).skip_while(|entry| entry.size.is_some());
+    match (later.next(), later.any(|entry| entry.size.is_some())) {
+        (Some(entry), true) => Err(format!("the market cap of {} is null or zero", entry.id)),
+        _ => Ok(()),
+    }
 }
 
 /// A text without the byte order mark that some editors put before it.
@@ -526,6 +525,24 @@ mod tests {
             "[{\"coin\": \"BTC\"}, {\"coin\": \"ETH\"}]",
         ] {
             assert_eq!(read(text), bare, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_is_missing_before_another_is_told_whatever_page_it_is_on() {
+        let of = |sizes: &[u64]| {
+            let entry = |(at, size): (usize, &u64)| Entry {
+                id: format!("coin-{at}"),
+                symbol: String::new(),
+                size: Some(*size).filter(|size| *size > 0),
+            };
+            whole(&sizes.iter().enumerate().map(entry).collect::<Vec<_>>(), &["coin-9".to_string()])
+        };
+        for sizes in [&[][..], &[0], &[5, 3], &[5, 3, 0, 0], &[3, 5, 0]] {
+            assert_eq!(of(sizes), Ok(()), "{sizes:?}");
+        }
+        for (sizes, id) in [(&[0, 5][..], "coin-0"), (&[5, 0, 3], "coin-1"), (&[5, 3, 0, 0, 1, 0], "coin-2")] {
+            assert!(of(sizes).is_err_and(|why| why.contains(id)), "{sizes:?}");
         }
     }
 

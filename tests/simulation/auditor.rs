@@ -1,9 +1,14 @@
 //! A second, simpler account of everything: what the owner put in and took out, what the exchange told, what was sent, what was filled.
 //! It knows nothing of the program but its journal file, and every rule here is one that a person would check by hand.
 
+use super::around::{Around, HOUR_MS};
+use super::balanced::minimum;
 use super::exchange::{Dec, FeeIn, Incoming, Order, Reply, Side, Status, World, dec};
+use super::follow::Follow;
+use super::list_auditor::ListAuditor;
+use super::remembered;
 use super::setup::HOME;
-use super::universe::{HOUR_MS, Universe};
+use super::source::Page;
 use rebalancer::config::Config;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +46,8 @@ pub struct Auditor {
     min_trade: Dec,
     max_trade: Option<Dec>,
     reserve: Dec,
+    /// The account of the list that is followed.
+    pub list: Option<ListAuditor>,
     /// What there was in the beginning, and what the owner moved since; then every ended order that was looked at.
     expected: BTreeMap<String, Dec>,
     booked: usize,
@@ -48,6 +55,8 @@ pub struct Auditor {
     changes: u64,
     rules_changed_ms: i64,
     told: Told,
+    /// How far the clock was off when prices were read: then it is looked at. It may be set while orders go on.
+    clock_error_ms: i64,
     /// What was sent since balances were told: by id, coin and amount that it gives.
     since_told: BTreeMap<String, (String, Dec)>,
     sent: BTreeMap<String, Sent>,
@@ -88,7 +97,7 @@ fn amount(json: &Json, key: &str) -> Option<Dec> {
 }
 
 impl Auditor {
-    pub fn new(world: &World, config: &Config) -> Auditor {
+    pub fn new(world: &World, config: &Config, follow: Option<Follow>) -> Auditor {
         Auditor {
             quote: config.quote.clone(),
             coins: config.allocation.iter().map(|(coin, _)| coin.clone()).collect(),
@@ -96,12 +105,14 @@ impl Auditor {
             min_trade: exact(config.min_trade),
             max_trade: config.max_trade.map(exact),
             reserve: exact(config.cash_reserve),
+            list: follow.map(ListAuditor::new),
             expected: world.balances.iter().map(|(coin, balance)| (coin.clone(), balance.quantity)).collect(),
             booked: 0,
             owners_locks: BTreeMap::new(),
             changes: 0,
             rules_changed_ms: 0,
             told: Told::default(),
+            clock_error_ms: 0,
             since_told: BTreeMap::new(),
             sent: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -114,6 +125,13 @@ impl Auditor {
     fn demand(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.violations.push(what());
+        }
+    }
+
+    /// A question has been answered.
+    pub fn answered(&mut self, method: &str, clock_error_ms: i64) {
+        if method == "public/get-tickers" {
+            self.clock_error_ms = clock_error_ms;
         }
     }
 
@@ -146,18 +164,18 @@ impl Auditor {
     }
 
     /// The program sends something: an order must be on the disk for good, alone, allowed, and covered by what was told.
-    pub fn sending(&mut self, universe: &Universe, method: &str, body: Option<&str>) {
+    pub fn sending(&mut self, around: &Around, method: &str, body: Option<&str>) {
         if method != "private/create-order" {
             return;
         }
-        let off_ms = universe.clock_error_ms();
+        let off_ms = self.clock_error_ms;
         self.demand(off_ms <= CLOCK_ERROR_MS, || format!("an order was sent with a clock that is {off_ms} ms off"));
         let body: Json = serde_json::from_str(body.unwrap_or("")).unwrap_or_default();
         let (params, nonce) = (&body["params"], body["nonce"].as_i64().unwrap_or(0));
         let id = text(params, "client_oid").to_string();
         let (symbol, side) = (text(params, "instrument_name").to_string(), text(params, "side").to_string());
         let size = if side == "SELL" { "quantity" } else { "notional" };
-        let files = universe.files.borrow();
+        let files = around.files.borrow();
         let written = last_line(files.certain(&journal())).and_then(record).unwrap_or_default();
         let same = [("order", id.as_str()), ("symbol", &symbol), ("side", &side), (size, text(params, size))];
         let recorded = same.iter().all(|(key, sent)| !sent.is_empty() && text(&written, key) == *sent);
@@ -171,6 +189,15 @@ impl Auditor {
             let again = earlier.symbol == symbol && earlier.side == side && earlier.settled.is_none();
             self.demand(again, || format!("id {id} was used again for another order"));
         } else {
+            let coin = symbol.split('_').next().unwrap_or("").to_string();
+            let may = match &mut self.list {
+                Some(list) => {
+                    list.allows(&coin, &side, files.certain(&remembered::path()), files.seen(&remembered::path()))
+                }
+                None => self.coins.contains(&coin),
+            };
+            let may = may || self.sells_unlisted && side == "SELL";
+            self.demand(may && coin != self.quote, || format!("{id}: {side} {coin}, which the config does not allow"));
             self.allowed(&id, &symbol, &side, given);
         }
         self.unknown.insert(id.clone());
@@ -181,9 +208,6 @@ impl Auditor {
     /// The limits of the config, and what was told to be there.
     fn allowed(&mut self, id: &str, symbol: &str, side: &str, given: Dec) {
         let coin = symbol.split('_').next().unwrap_or("").to_string();
-        let listed = self.coins.contains(&coin);
-        let may = listed || self.sells_unlisted && side == "SELL";
-        self.demand(may && coin != self.quote, || format!("{id}: {side} {coin}, which the config does not allow"));
         let (bid, ask) = self.told.prices.get(symbol).copied().unwrap_or_default();
         self.demand(bid > Dec::ZERO, || format!("{id}: {symbol} was traded without a price"));
         let (low, high) = if side == "SELL" { (given.mul_floor(bid), given.mul_floor(ask)) } else { (given, given) };
@@ -230,6 +254,9 @@ impl Auditor {
         if !fresh {
             // To the program the world goes back and forth.
             self.changed();
+            if let Some(list) = &mut self.list {
+                list.unsure(world.now_ms());
+            }
         }
         let at = fresh.then_some(self.changes);
         let method = incoming.path.trim_start_matches("/exchange/v1/");
@@ -275,9 +302,85 @@ impl Auditor {
         self.unknown.remove(text(&body["params"], "client_oid"));
     }
 
+    /// A process of the program begins.
+    pub fn process_begins(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.begins(around.time());
+        }
+    }
+
+    /// What trades has changed.
+    pub fn look_at_markets(&mut self, world: &World, quote: &str, now: i64) {
+        if let Some(list) = &mut self.list {
+            list.look_at_markets(world, quote, now);
+        }
+    }
+
+    /// The source of the list is asked, answers that this is too often, or gives a page or something that is none.
+    pub fn list_asked(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.asked(around.time());
+        }
+    }
+
+    pub fn list_too_often(&mut self) {
+        if let Some(list) = &mut self.list {
+            list.too_often();
+        }
+    }
+
+    pub fn list_told(&mut self, page: Option<&Page>) {
+        if let Some(list) = &mut self.list {
+            list.told(page);
+        }
+    }
+
+    /// A file has been replaced. What is forgotten of the list is not worth an order.
+    pub fn replaced(&mut self, around: &Around, path: &Path, before: &[u8]) {
+        let Some(list) = self.list.as_mut().filter(|_| path == remembered::path()) else { return };
+        let taken = list.lists_taken();
+        let forgotten = list.replaced(before, around.files.borrow().seen(path), around.time());
+        if list.lists_taken() > taken {
+            around.count("lists taken");
+        }
+        let changes = std::mem::take(&mut list.changes);
+        *around.counts.borrow_mut().entry("members replaced").or_default() += changes;
+        for coin in forgotten {
+            self.forgotten(&around.world.borrow(), &coin);
+        }
+    }
+
+    fn forgotten(&mut self, world: &World, coin: &str) {
+        let symbol = format!("{coin}_{}", self.quote);
+        let (total, _) = self.told.balances.get(coin).copied().unwrap_or_default();
+        if total == Dec::ZERO || world.now_ms() < self.rules_changed_ms + 25 * HOUR_MS {
+            return;
+        }
+        let (Some(market), Some((bid, ask))) = (world.markets.get(&symbol), self.told.prices.get(&symbol)) else {
+            return self.demand(false, || format!("{total} {coin} are forgotten, and have no price"));
+        };
+        let minimum = minimum(world, market, self.min_trade);
+        // What a tick and dollars that move make of it.
+        let most = minimum + minimum.mul_floor(dec("0.02")) + market.qty_tick.mul_floor(*ask);
+        let worth = total.mul_floor(*bid);
+        self.demand(worth <= most, || format!("{total} {coin} are forgotten, worth {worth}"));
+    }
+
+    pub fn names_are_certain(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.names_are_certain(around.files.borrow().seen(&remembered::path()));
+        }
+    }
+
+    pub fn power_is_back(&mut self, around: &Around) {
+        if let Some(list) = &mut self.list {
+            list.power_is_back(around.files.borrow().seen(&remembered::path()));
+        }
+    }
+
     /// After a cycle, and after a power cut: no record is lost, every outcome is the exchange's, and no coin came from nowhere.
-    pub fn settle(&mut self, universe: &Universe, world: &World) {
-        let files = universe.files.borrow();
+    pub fn settle(&mut self, around: &Around, world: &World) {
+        let files = around.files.borrow();
         let journal = String::from_utf8_lossy(files.seen(&journal()));
         for id in self.open.clone() {
             let known = journal.contains(&format!("\"order\":\"{id}\""));
@@ -296,6 +399,8 @@ impl Auditor {
             self.open.remove(&id);
         }
         self.book(world);
+        let of_the_list = self.list.as_mut().map(|list| std::mem::take(&mut list.violations));
+        self.violations.extend(of_the_list.unwrap_or_default());
     }
 
     /// Every ended order moves what it was filled, and its fee; then balances are what is expected.
@@ -324,8 +429,11 @@ impl Auditor {
     }
 
     /// In the end, every order's outcome is in the journal.
-    pub fn close(&mut self, universe: &Universe, world: &World) {
-        self.settle(universe, world);
+    pub fn close(&mut self, around: &Around, world: &World, calm_ms: i64) {
+        if let Some(list) = &mut self.list {
+            list.close(around.files.borrow().seen(&remembered::path()), calm_ms);
+        }
+        self.settle(around, world);
         let open = std::mem::take(&mut self.open);
         self.demand(open.is_empty(), || format!("{open:?} have no outcome in the end"));
         for order in &world.orders {
@@ -334,7 +442,7 @@ impl Auditor {
             self.demand(known, || format!("order {} was never sent", order.client_oid));
         }
         for part in ["test-secret", "test-key"] {
-            let shown = universe.files.borrow().hold(part);
+            let shown = around.files.borrow().hold(part);
             self.demand(!shown, || format!("{part} is in a file"));
         }
         let violations = world.violations.clone();

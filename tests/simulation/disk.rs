@@ -1,8 +1,8 @@
 //! A disk with a cache: what was written is seen at once, and is there after a power cut only when it was synced. What was not may be
 //! there as a whole, in part, with zeros in its place, or not at all; names may lag behind as well, in the order of their changes.
 
+use super::around::{Around, Stop};
 use super::chance::Chance;
-use super::universe::{Stop, Universe};
 use rebalancer::disk::Disk;
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +14,7 @@ struct Inode {
     cache: Vec<u8>,
     /// What is certain to survive.
     synced: Vec<u8>,
+    modified_ms: i64,
 }
 
 enum Change {
@@ -75,6 +76,20 @@ impl Files {
         self.synced_names.get(path).map_or(&[], |inode| &self.inodes[*inode].synced)
     }
 
+    /// Somebody else has put a file there, for good.
+    pub fn appear(&mut self, path: &Path, bytes: &[u8], modified_ms: i64) {
+        self.inodes.push(Inode { cache: bytes.to_vec(), synced: bytes.to_vec(), modified_ms });
+        let number = self.inodes.len() - 1;
+        self.names.insert(path.to_path_buf(), number);
+        self.synced_names.insert(path.to_path_buf(), number);
+    }
+
+    /// Somebody else has removed a file, for good.
+    pub fn vanish(&mut self, path: &Path) {
+        self.names.remove(path);
+        self.synced_names.remove(path);
+    }
+
     /// The power goes.
     pub fn lose_power(&mut self, chance: &Chance) {
         let kept = chance.below(self.changes.len() as u64 + 1) as usize;
@@ -93,7 +108,7 @@ impl Files {
 }
 
 fn survivor(inode: &Inode, chance: &Chance) -> Vec<u8> {
-    let Inode { cache, synced } = inode;
+    let Inode { cache, synced, .. } = inode;
     // What was added to, or cut, keeps what both have; what was written anew keeps nothing.
     let kept = match cache.starts_with(synced) || synced.starts_with(cache) {
         true => cache.len().min(synced.len()),
@@ -109,7 +124,7 @@ fn survivor(inode: &Inode, chance: &Chance) -> Vec<u8> {
     }
 }
 
-impl Universe {
+impl Around {
     /// Before and after an operation the power may go, and the disk may refuse.
     fn disk_step(&self, what: &str, refuses_ppm: u64) -> io::Result<()> {
         self.trace(what);
@@ -141,15 +156,19 @@ impl Universe {
     }
 }
 
-impl Disk for Universe {
+impl Disk for Around {
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
         self.disk_step("read", self.weather.borrow().disk_ppm)?;
         let bytes = self.files.borrow_mut().inode(path)?.cache.clone();
-        if bytes.len() > most { Err(io::Error::other("too long")) } else { Ok(bytes) }
+        if bytes.len() > most {
+            return Err(io::Error::other("too long"));
+        }
+        self.list_file_is_read(path);
+        Ok(bytes)
     }
 
     fn modified(&self, path: &Path) -> io::Result<i64> {
-        self.files.borrow_mut().inode(path).map(|_| self.time())
+        self.files.borrow_mut().inode(path).map(|inode| inode.modified_ms)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -161,7 +180,9 @@ impl Disk for Universe {
                 let link = Change::Link(path.to_path_buf(), files.inodes.len() - 1);
                 files.rename_or_link(link);
             }
-            files.inode(path)?.cache.clear();
+            let inode = files.inode(path)?;
+            inode.cache.clear();
+            inode.modified_ms = self.time();
         }
         self.put(path, bytes)
     }
@@ -197,6 +218,7 @@ impl Disk for Universe {
             files.synced_names = files.names.clone();
             files.changes.clear();
         }
+        self.auditor.borrow_mut().names_are_certain(self);
         self.power_may_go();
         Ok(())
     }
@@ -204,7 +226,9 @@ impl Disk for Universe {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk_step("rename", self.weather.borrow().disk_ppm)?;
         self.files.borrow_mut().inode(from)?;
+        let before = self.files.borrow().seen(to).to_vec();
         self.files.borrow_mut().rename_or_link(Change::Rename(from.to_path_buf(), to.to_path_buf()));
+        self.auditor.borrow_mut().replaced(self, to, &before);
         self.power_may_go();
         Ok(())
     }

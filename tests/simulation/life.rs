@@ -1,20 +1,25 @@
 //! One life of the program from one seed: the daemon's loop around real cycles, power cuts, and an end in fair weather.
 
+use super::around::{Around, DAY_MS, HOUR_MS, MINUTE_MS, Stop};
 use super::balanced::unbalanced;
 use super::chance::Chance;
 use super::exchange::{Dec, FeeIn, Side, Status, dec};
+use super::list_auditor::ListAuditor;
+use super::remembered;
 use super::setup::{HOME, Setup};
-use super::universe::{DAY_MS, HOUR_MS, MINUTE_MS, Stop, Universe};
+use rebalancer::amount::Percent;
 use rebalancer::cli::{Args, Command};
 use rebalancer::clock::Clock;
 use rebalancer::command::{self, Context};
 use rebalancer::config::{Config, Method};
+use rebalancer::exchange::crypto_com::CryptoCom;
 use rebalancer::exchange::signer::Credentials;
-use rebalancer::execute::Report;
+use rebalancer::execute::{Report, check_clock};
 use rebalancer::journal::{self, State};
 use rebalancer::log::Log;
 use rebalancer::machine::Machine;
 use rebalancer::rhythm::{Next, Rhythm};
+use rebalancer::universe::look::Look;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -47,7 +52,7 @@ struct Ended {
 }
 
 struct Owner<'a> {
-    universe: &'a Universe,
+    around: &'a Around,
     config: &'a Config,
     lines: RefCell<Vec<String>>,
 }
@@ -58,16 +63,16 @@ pub fn live(seed: u64, tracing: bool) -> Life {
     let setup = Setup::new(&chance);
     let (config, weeks) = (setup.config.clone(), setup.weeks);
     let text = setup.config_text.clone();
-    let universe = Universe::new(chance, setup, tracing);
-    universe.trace(&text);
-    let owner = Owner { universe: &universe, config: &config, lines: RefCell::default() };
-    let lived = catch_unwind(AssertUnwindSafe(|| owner.live(universe.time() + weeks * 7 * DAY_MS)));
+    let around = Around::new(chance, setup, tracing);
+    around.trace(&text);
+    let owner = Owner { around: &around, config: &config, lines: RefCell::default() };
+    let lived = catch_unwind(AssertUnwindSafe(|| owner.live(around.time() + weeks * 7 * DAY_MS)));
     let failure = match lived {
         Ok(outcome) => outcome.err(),
         Err(panic) => Some(format!("it panicked: {}", said(&*panic))),
     };
-    let digest = universe.digest.get();
-    let counts = universe.counts.take();
+    let digest = around.digest.get();
+    let counts = around.counts.take();
     Life { seed, weeks, digest, counts, failure }
 }
 
@@ -79,13 +84,21 @@ fn said(panic: &(dyn Any + Send)) -> String {
 impl Owner<'_> {
     /// Weeks of any weather, then calm until it is quiet.
     fn live(&self, end: i64) -> Result<(), String> {
-        let universe = self.universe;
-        while universe.time() < end {
-            self.boot(&|| universe.time() >= end)?;
+        let around = self.around;
+        while around.time() < end {
+            self.boot(&|| around.time() >= end)?;
         }
-        universe.clear();
+        around.clear();
         // What is known of the markets is at most a day old.
-        universe.advance(25 * HOUR_MS);
+        around.advance(25 * HOUR_MS);
+        let calm_ms = around.time();
+        if let Some(source) = &around.source {
+            // Whoever is outside the top is seen there, and has left after a while; then once more, if the owner was asked.
+            for _ in 0..3 {
+                self.cycle(false)?;
+                around.advance(source.follow.patience_ms());
+            }
+        }
         let (mut cycles, mut quiet) = (0, 0);
         while quiet < 2 {
             cycles += 1;
@@ -93,17 +106,24 @@ impl Owner<'_> {
                 return Err(format!("not quiet after {CALM_CYCLES} cycles in fair weather"));
             }
             // As the daemon would, at the latest: everything that was under way has ended by then.
-            universe.advance(HOUR_MS);
+            around.advance(HOUR_MS);
             let ended = self.cycle(false)?;
             quiet = if ended.code == Some(0) && ended.orders == 0 { quiet + 1 } else { 0 };
         }
-        let world = universe.world.borrow();
-        let mut auditor = universe.auditor.borrow_mut();
-        auditor.close(universe, &world);
+        let world = around.world.borrow();
+        let mut auditor = around.auditor.borrow_mut();
+        auditor.close(around, &world, calm_ms);
         if let Some(violation) = auditor.violations.first() {
             return Err(violation.clone());
         }
-        match unbalanced(&world, self.config) {
+        let (allocation, departed) = match &auditor.list {
+            Some(list) => list.allocation(around.files.borrow().seen(&remembered::path())),
+            None => {
+                let percent = |(coin, percent): &(String, Percent)| (coin.clone(), dec(&percent.to_string()));
+                (self.config.allocation.iter().map(percent).collect(), Vec::new())
+            }
+        };
+        match unbalanced(&world, self.config, &allocation, &departed) {
             None => Ok(()),
             Some(why) => Err(format!("quiet, but not balanced: {why}")),
         }
@@ -114,8 +134,9 @@ impl Owner<'_> {
         match catch_unwind(AssertUnwindSafe(|| self.daemon(over))) {
             Ok(outcome) => outcome,
             Err(panic) if panic.downcast_ref() == Some(&Stop::Power) => {
-                self.universe.cycle_ms.set(None);
-                self.universe.power_back();
+                self.around.cycle_ms.set(None);
+                self.accepting(false);
+                self.around.power_back();
                 self.audit()
             }
             Err(panic) => resume_unwind(panic),
@@ -124,32 +145,32 @@ impl Owner<'_> {
 
     /// The daemon's loop, as in the program; a cycle is a process of its own there.
     fn daemon(&self, over: &dyn Fn() -> bool) -> Result<(), String> {
-        let universe = self.universe;
+        let around = self.around;
         let Ok(mut state) = self.peek() else {
             // It does not start: the owner's crontab or service starts it again.
-            universe.sleep(5 * MINUTE_MS);
+            around.sleep(5 * MINUTE_MS);
             return Ok(());
         };
-        let mut rhythm = Rhythm::new(universe.elapsed());
-        let mut length = universe.files.borrow().seen(&journal_path()).len();
+        let mut rhythm = Rhythm::new(around.elapsed());
+        let mut length = around.files.borrow().seen(&journal_path()).len();
         while !over() {
-            match rhythm.next(&self.config.schedule, universe.now(), universe.elapsed(), &state) {
+            match rhythm.next(&self.config.schedule, around.now(), around.elapsed(), &state) {
                 Next::Run => match self.cycle(false)?.code {
-                    Some(0) => rhythm.good(universe.now(), universe.elapsed()),
-                    _ => drop(rhythm.failed(universe.elapsed())),
+                    Some(0) => rhythm.good(around.now(), around.elapsed()),
+                    _ => drop(rhythm.failed(around.elapsed())),
                 },
                 Next::Sleep { ms, .. } => {
-                    universe.sleep(ms);
-                    if universe.chance.ppm(200) {
-                        universe.count("cycles by hand");
-                        self.cycle(universe.chance.percent(50))?;
+                    around.sleep(ms);
+                    if around.chance.ppm(200) {
+                        around.count("cycles by hand");
+                        self.cycle(around.chance.percent(50))?;
                     } else {
                         continue;
                     }
                 }
             }
             // As in the daemon: a journal that has not changed is not read again.
-            let seen = universe.files.borrow().seen(&journal_path()).len();
+            let seen = around.files.borrow().seen(&journal_path()).len();
             if seen != length {
                 length = seen;
                 if let Ok(read) = self.peek() {
@@ -161,30 +182,23 @@ impl Owner<'_> {
     }
 
     fn peek(&self) -> Result<State, String> {
-        journal::peek(self.universe, &journal_path()).map_err(|error| error.to_string())
+        journal::peek(self.around, &journal_path()).map_err(|error| error.to_string())
     }
 
     /// One cycle as a process: `once`.
     fn cycle(&self, force: bool) -> Result<Ended, String> {
-        let universe = self.universe;
-        universe.count("cycles");
-        universe.trace(if force { "once --force" } else { "once" });
-        let first = universe.world.borrow().orders.len();
-        let changes = universe.auditor.borrow().changes();
+        let around = self.around;
+        around.count("cycles");
+        around.trace(if force { "once --force" } else { "once" });
+        let first = around.world.borrow().orders.len();
+        let changes = around.auditor.borrow().changes();
         let before = self.books();
         self.lines.borrow_mut().clear();
-        universe.cycle_begins();
-        let ran = catch_unwind(AssertUnwindSafe(|| self.once(force)));
-        universe.cycle_ms.set(None);
-        let code = match ran {
-            Ok(code) => Some(code),
-            Err(panic) if panic.downcast_ref() == Some(&Stop::Kill) => None,
-            Err(panic) => resume_unwind(panic),
-        };
-        universe.trace(&format!("exit {code:?}"));
-        let orders = universe.world.borrow().orders.len() - first;
-        *universe.counts.borrow_mut().entry("orders").or_default() += orders as u64;
-        universe.count(match code {
+        let code = self.process(&|| self.once(force));
+        around.trace(&format!("exit {code:?}"));
+        let orders = around.world.borrow().orders.len() - first;
+        *around.counts.borrow_mut().entry("orders").or_default() += orders as u64;
+        around.count(match code {
             None => "exits by a kill",
             Some(0) => "exits with 0",
             Some(1) => "exits with 1",
@@ -209,19 +223,61 @@ impl Owner<'_> {
         }
         // That is said to be the owner's to mend.
         if self.lines.borrow().iter().any(|line| line.contains("but the whole account is worth")) {
-            universe.pay_in(dec(&self.config.cash_reserve.to_string()).times(2));
+            around.pay_in(dec(&self.config.cash_reserve.to_string()).times(2));
+        }
+        let asked = self.lines.borrow().iter().any(|line| line.contains("rebalancer universe --accept"));
+        if asked && (around.calm.get() || around.chance.percent(25)) {
+            self.accept()?;
         }
         Ok(Ended { code, orders })
     }
 
+    /// Runs a process of the program; nothing when it is killed.
+    fn process<T>(&self, work: &dyn Fn() -> T) -> Option<T> {
+        self.around.cycle_begins();
+        let ran = catch_unwind(AssertUnwindSafe(work));
+        self.around.cycle_ms.set(None);
+        match ran {
+            Ok(outcome) => Some(outcome),
+            Err(panic) if panic.downcast_ref() == Some(&Stop::Kill) => None,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    fn accepting(&self, accepting: bool) {
+        if let Some(list) = &mut self.around.auditor.borrow_mut().list {
+            list.accepting = accepting;
+        }
+    }
+
+    /// The owner takes a list that replaces most members: `universe --accept`.
+    fn accept(&self) -> Result<(), String> {
+        self.around.count("lists accepted by the owner");
+        self.around.trace("universe --accept");
+        self.accepting(true);
+        self.process(&|| {
+            self.with_context(Command::Universe, false, &|context, exchange| {
+                let Ok(Some(mut list)) = context.universe() else { return };
+                let look = list.look(exchange, self.config, self.around.now());
+                let Ok(Look { record: Some(record), .. }) = look else { return };
+                if check_clock(exchange, self.around).is_ok() {
+                    list.record = record;
+                    let _ = list.save();
+                }
+            })
+        });
+        self.accepting(false);
+        self.audit()
+    }
+
     fn changes_since(&self, changes: u64) -> u64 {
-        self.universe.auditor.borrow().changes() - changes
+        self.around.auditor.borrow().changes() - changes
     }
 
     /// While nothing moved, no coin was sold and bought back, but for what a second pass corrects: a small part of the first, or of
     /// the account, where the tick is coarse.
     fn no_regret(&self, first: usize) -> Result<(), String> {
-        let world = self.universe.world.borrow();
+        let world = self.around.world.borrow();
         let orders = &world.orders[first..];
         let value = |side: Side, coin: &str| -> Dec {
             let filled = orders.iter().filter(|order| order.side == side && order.base == coin);
@@ -239,53 +295,68 @@ impl Owner<'_> {
 
     /// What everything is worth and what trading has cost, while no order is open and fees are in coins that have a price.
     fn books(&self) -> Option<Books> {
-        let world = self.universe.world.borrow();
+        let world = self.around.world.borrow();
         if let FeeIn::Coin(coin) = world.fee_in {
             world.markets.get(&format!("{coin}_{}", self.config.quote))?;
         }
         let open = world.orders.iter().rev().take(8).any(|order| order.status == Status::Active);
         let costs = world.fee_cost + world.spread_cost;
-        let changes = self.universe.auditor.borrow().changes();
+        let changes = self.around.auditor.borrow().changes();
         (!open).then(|| Books { value: world.value(&self.config.quote), costs, changes })
     }
 
     fn audit(&self) -> Result<(), String> {
-        let world = self.universe.world.borrow();
-        let mut auditor = self.universe.auditor.borrow_mut();
-        auditor.settle(self.universe, &world);
+        let world = self.around.world.borrow();
+        let mut auditor = self.around.auditor.borrow_mut();
+        auditor.settle(self.around, &world);
         match auditor.violations.first() {
             None => Ok(()),
             Some(violation) => Err(violation.clone()),
         }
     }
 
+    /// A cycle; its exit code.
     fn once(&self, force: bool) -> u8 {
-        let universe = self.universe;
+        self.with_context(Command::Once, force, &|context, exchange| match command::trade(
+            context,
+            exchange,
+            &mut Report::default(),
+        ) {
+            Ok(()) => 0,
+            Err(problem) => {
+                context.log.say(&format!("rebalancer: {}", problem.message));
+                problem.code
+            }
+        })
+    }
+
+    /// Does something in a process of the program, with its log and its exchange.
+    fn with_context<T>(
+        &self,
+        command: Command,
+        force: bool,
+        work: &dyn Fn(&Context<'_>, &mut CryptoCom<'_>) -> T,
+    ) -> T {
+        let around = self.around;
         let args = Args {
-            command: Command::Once,
+            command,
             config: PathBuf::from(HOME).join("config.json"),
             paper: false,
             force,
             accept: false,
             json: false,
-            verbose: universe.tracing,
+            verbose: around.tracing,
         };
         let say = |line: &str| {
-            universe.trace(line);
+            around.trace(line);
             self.lines.borrow_mut().push(line.to_string());
         };
-        let log = Log::new(universe, self.config.schedule.offset_s, universe.tracing, &say);
-        let machine = Machine { clock: universe, disk: universe, wire: universe };
+        let log = Log::new(around, self.config.schedule.offset_s, around.tracing, &say);
+        let machine = Machine { clock: around, disk: around, wire: around };
         let context = Context { args: &args, config: self.config, machine, log: &log };
         let key = Credentials::new("test-key".to_string(), "test-secret".to_string());
         let mut exchange = context.crypto_com(Some(key));
-        match command::trade(&context, &mut exchange, &mut Report::default()) {
-            Ok(()) => 0,
-            Err(problem) => {
-                say(&format!("rebalancer: {}", problem.message));
-                problem.code
-            }
-        }
+        work(&context, &mut exchange)
     }
 
     /// Every cycle says what it did, in words, and never the secret.
@@ -294,8 +365,12 @@ impl Owner<'_> {
         if lines.is_empty() && code.is_some() {
             return Err("a cycle without a line in the log".to_string());
         }
+        let in_vain = self.around.auditor.borrow().list.as_ref().is_some_and(ListAuditor::in_vain);
+        if in_vain && code == Some(0) && !lines.iter().any(|line| line.contains("there is no good one: ")) {
+            return Err("the list was not read, and the owner is not told".to_string());
+        }
         if lines.iter().any(|line| line.contains("so it sends no further order")) {
-            self.universe.count("cycles too long");
+            self.around.count("cycles too long");
         }
         for line in lines.iter() {
             let raw = ["Some(", "None", "Err(", "Ok(", "panicked", "{\"", "unwrap"];

@@ -9,15 +9,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::use_debug)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, missing_docs)]
 
+mod around;
 mod auditor;
 mod balanced;
 mod chance;
 mod disk;
 #[path = "../exchange/mod.rs"]
 mod exchange;
+mod follow;
 mod life;
+mod list_auditor;
+mod remembered;
 mod setup;
-mod universe;
+mod source;
 mod weather;
 mod wire;
 

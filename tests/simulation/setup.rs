@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::exchange::{Dec, FeeIn, World, dec};
+use super::follow::{COINS, Follow};
 use rebalancer::config::{self, Config};
 use std::path::Path;
 
@@ -15,9 +16,11 @@ pub struct Setup {
     /// As the owner wrote it, for the trace.
     pub config_text: String,
     pub weeks: i64,
+    /// The coins that the life is about.
+    pub coins: Vec<String>,
+    /// The list that is followed.
+    pub follow: Option<Follow>,
 }
-
-const NAMES: [&str; 12] = ["BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "SHIB", "LINK", "UNI", "AAVE", "1INCH", "DOT"];
 
 /// 10 to the power of minus `places`.
 fn unit(places: u32) -> Dec {
@@ -69,18 +72,19 @@ fn weights(chance: &Chance, count: usize) -> Vec<String> {
     parts.iter().map(|part| Dec::ONE.times(*part).mul_floor(unit(places)).to_string()).collect()
 }
 
-fn config_text(chance: &Chance, quote: &str, coins: &[String], total: u64) -> String {
+/// The key `allocation`.
+fn allocation(chance: &Chance, quote: &str, coins: &[String]) -> String {
     let weights = weights(chance, coins.len());
     let mut allocation: Vec<String> =
         coins.iter().zip(&weights).map(|(coin, weight)| format!("\"{coin}\": {weight}")).collect();
     if weights.last().is_some_and(|weight| weight != "0") || chance.percent(5) {
         allocation.push(format!("\"{quote}\": {}", weights[coins.len()]));
     }
-    let mut keys = vec![
-        format!("\"allocation\": {{{}}}", allocation.join(", ")),
-        format!("\"quote\": \"{quote}\""),
-        "\"base_url\": \"http://127.0.0.1:1/exchange/v1\"".to_string(),
-    ];
+    format!("\"allocation\": {{{}}}", allocation.join(", "))
+}
+
+fn config_text(chance: &Chance, quote: &str, mut keys: Vec<String>, total: u64) -> String {
+    keys.extend([format!("\"quote\": \"{quote}\""), "\"base_url\": \"http://127.0.0.1:1/exchange/v1\"".to_string()]);
     let mut key = |percent: u64, name: &str, values: &[&str]| {
         if chance.percent(percent) {
             keys.push(format!("\"{name}\": {}", chance.pick(values)));
@@ -113,14 +117,24 @@ impl Setup {
             "EUR" => drop(world.list("EUR_USD", "0.1", "0.0001", "1.0841", "1.0843")),
             _ => {}
         }
-        let count = chance.pick(&[1, 2, 2, 2, 2, 3, 3, 4, 7]);
-        let coins: Vec<String> = NAMES.iter().take(count).map(|name| (*name).to_string()).collect();
+        let follows = chance.percent(25);
+        let count = chance.pick(if follows { &[4, 5, 6, 8, 10] } else { &[1, 2, 2, 2, 2, 3, 3, 4, 7] });
+        let coins: Vec<String> = COINS.iter().take(count).map(|(name, _)| (*name).to_string()).collect();
+        let follow = follows.then(|| Follow::new(chance, quote, &coins));
         for coin in &coins {
             let ordinary = chance.percent(50);
             market(chance, &mut world, &format!("{coin}_{quote}"), ordinary);
         }
         let total = chance.pick(&[20, 150, 1000, 1000, 10_000, 300_000]);
+        if follows {
+            for other in ["TWIN", "WBTC", "STETH"] {
+                market(chance, &mut world, &format!("{other}_{quote}"), true);
+            }
+        }
         for coin in &coins {
+            if follows && chance.percent(40) {
+                continue;
+            }
             let bid = world.market(&format!("{coin}_{quote}")).bid.unwrap_or_default();
             let value = Dec::ONE.times(total * chance.below(100) / 100 / count as u64);
             let held = value.div_floor(bid).floor_places(chance.between(4, 12) as usize);
@@ -131,7 +145,11 @@ impl Setup {
         world.fee = dec(chance.pick(&["0.005", "0.005", "0.0046", "0.0004", "0"]));
         world.fee_in = chance.pick(&[FeeIn::Default, FeeIn::Default, FeeIn::Quote, FeeIn::Coin("CRO")]);
         world.forgets_ids = chance.percent(50);
-        let config_text = config_text(chance, quote, &coins, total);
+        let shares = match &follow {
+            Some(follow) => follow.keys.clone(),
+            None => vec![allocation(chance, quote, &coins)],
+        };
+        let config_text = config_text(chance, quote, shares, total);
         let config = config::parse(&config_text, Path::new(HOME));
         let config = config.unwrap_or_else(|error| panic!("{error}: {config_text}"));
         let weeks = match config_text.contains("every 1h") || config_text.contains("every 6h") {
@@ -139,7 +157,7 @@ impl Setup {
             false if config_text.contains("daily") || config_text.contains("2d") => chance.between(3, 12),
             false => chance.between(8, 60),
         };
-        Setup { world, config, config_text, weeks }
+        Setup { world, config, config_text, weeks, coins, follow }
     }
 }
 

@@ -74,12 +74,46 @@ const FAULTS: [Fault; 21] = [
     Fault::NoDate,
 ];
 
+/// What can be wrong with a list of coins that arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListFault {
+    /// No coin at all.
+    Empty,
+    /// Its last coins are missing, and it does not say so.
+    Short,
+    /// Sizes are null or zero, in between or at the end.
+    NullSizes,
+    /// Nobody has renewed it.
+    Stale,
+    /// It is from the future.
+    Ahead,
+    /// Its last coins are its first.
+    Reversed,
+    /// It has other coins, and only these.
+    Strangers,
+    /// There is none, because it was asked for too often.
+    TooOften,
+}
+
+const LIST_FAULTS: [ListFault; 8] = [
+    ListFault::Empty,
+    ListFault::Short,
+    ListFault::NullSizes,
+    ListFault::Stale,
+    ListFault::Ahead,
+    ListFault::Reversed,
+    ListFault::Strangers,
+    ListFault::TooOften,
+];
+
 /// The mixture of one life, and how strong it is now.
 #[derive(Default)]
 pub struct Weather {
     faults: Vec<(Fault, u64)>,
     /// Of a million requests so many meet a fault.
     request_ppm: u64,
+    /// Of a million lists so many are bad. They are asked for seldom.
+    list_ppm: u64,
     /// Of a million operations on the disk so many fail.
     pub disk_ppm: u64,
     /// Before and after each operation and request the power goes so many times in a million.
@@ -104,6 +138,7 @@ struct Mixture {
     power: bool,
     kill: bool,
     crawl: bool,
+    list: bool,
     lag: bool,
     odd_orders: bool,
     accidents: bool,
@@ -117,7 +152,8 @@ impl Weather {
         let on = || chance.percent(50);
         let (disk, power, kill) = (on(), on(), on());
         let (lag, odd_orders, accidents, crawl) = (on(), on(), on(), chance.percent(20));
-        let mixture = Mixture { disk, power, kill, crawl, lag, odd_orders, accidents };
+        let list = chance.percent(70);
+        let mixture = Mixture { disk, power, kill, crawl, list, lag, odd_orders, accidents };
         Weather { faults, mixture, ..Weather::default() }
     }
 
@@ -126,8 +162,9 @@ impl Weather {
         let (strength, minutes) =
             chance.pick(&[(0, 9000), (0, 1500), (1, 6000), (1, 1000), (4, 900), (4, 200), (16, 40)]);
         let ppm = |on: bool, ppm: u64| if on { ppm * strength } else { 0 };
-        let Mixture { disk, power, kill, crawl, lag, odd_orders, accidents } = self.mixture;
+        let Mixture { disk, power, kill, crawl, list, lag, odd_orders, accidents } = self.mixture;
         self.request_ppm = ppm(!self.faults.is_empty(), 25_000);
+        self.list_ppm = ppm(list, 200_000);
         self.disk_ppm = ppm(disk, 6_000);
         self.power_ppm = ppm(power, 1_000);
         self.kill_ppm = ppm(kill, 1_000);
@@ -155,5 +192,10 @@ impl Weather {
             hit
         });
         hit.map(|(fault, _)| *fault)
+    }
+
+    /// What is wrong with the next list.
+    pub fn list_fault(&self, chance: &Chance) -> Option<ListFault> {
+        chance.ppm(self.list_ppm).then(|| chance.pick(&LIST_FAULTS))
     }
 }

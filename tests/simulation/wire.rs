@@ -1,14 +1,15 @@
 //! The network: every request of the program arrives, or not, late, twice, and its answer comes back, or not, cut, or for another question.
 
+use super::around::{Around, SECOND_MS};
 use super::exchange::{FeeIn, Incoming, Refusal, Reply, dec, envelope, process};
-use super::universe::{SECOND_MS, Universe};
+use super::follow::ADDRESS;
 use super::weather::Fault;
 use rebalancer::clock::stamp;
 use rebalancer::wire::{Answer, Failure, Request, Stream, Wire};
 use std::io::{self, Cursor, Read};
 
 /// A body that ends in an error.
-struct Broken(Cursor<Vec<u8>>);
+pub struct Broken(pub Cursor<Vec<u8>>);
 
 impl Read for Broken {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -19,7 +20,7 @@ impl Read for Broken {
     }
 }
 
-fn failure(not_sent: bool, message: &str) -> Failure {
+pub fn failure(not_sent: bool, message: &str) -> Failure {
     Failure { not_sent, message: message.to_string() }
 }
 
@@ -32,6 +33,14 @@ fn incoming(request: &Request) -> Incoming {
     Incoming { verb, path, query: String::new(), head, body }
 }
 
+/// A time as HTTP has it; nobody looks at the day of the week.
+pub fn http_date(ms: i64) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let text = stamp(ms, 0);
+    let month = MONTHS[text[5..7].parse::<usize>().unwrap_or(1) - 1];
+    format!("Sun, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..])
+}
+
 /// An answer as the client gets it.
 fn answer(reply: &Reply, length: Option<usize>, date_ms: Option<i64>, body: Box<dyn Stream>) -> Answer {
     let mut headers = Vec::new();
@@ -39,15 +48,12 @@ fn answer(reply: &Reply, length: Option<usize>, date_ms: Option<i64>, body: Box<
         headers.push(("Content-Length".to_string(), length.to_string()));
     }
     if let Some(ms) = date_ms {
-        let text = stamp(ms, 0);
-        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let month = MONTHS[text[5..7].parse::<usize>().unwrap_or(1) - 1];
-        headers.push(("date".to_string(), format!("Sun, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..])));
+        headers.push(("date".to_string(), http_date(ms)));
     }
     Answer { status: reply.status, headers, body }
 }
 
-impl Universe {
+impl Around {
     /// The exchange does what is asked, and the auditor looks at what it did.
     pub fn process(&self, incoming: &Incoming, forced: Option<&Refusal>) -> Reply {
         let method = incoming.path.trim_start_matches("/exchange/v1/");
@@ -173,8 +179,11 @@ impl Universe {
     }
 }
 
-impl Wire for Universe {
+impl Wire for Around {
     fn exchange(&self, request: Request) -> Result<Answer, Failure> {
+        if let Some(source) = self.source.as_ref().filter(|_| request.url.starts_with(ADDRESS)) {
+            return self.ask_source(source, &request);
+        }
         let incoming = incoming(&request);
         self.trace(&incoming.path);
         if let Some(body) = &request.body {
@@ -219,6 +228,7 @@ impl Wire for Universe {
         }
         let outcome = self.arrive(&incoming, fault, timeout_ms - there_ms);
         self.advance(self.chance.between(5, 200));
+        self.auditor.borrow_mut().answered(method, self.clock_error_ms());
         self.power_may_go();
         if let Ok(answer) = &outcome {
             self.trace(&format!("http {}", answer.status));

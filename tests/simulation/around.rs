@@ -6,6 +6,7 @@ use super::chance::Chance;
 use super::disk::Files;
 use super::exchange::{Dec, Incoming, Market, Reply, World, dec};
 use super::setup::Setup;
+use super::source::Source;
 use super::weather::Weather;
 use rebalancer::clock::Clock;
 use std::cell::{Cell, RefCell};
@@ -32,20 +33,23 @@ pub enum Stop {
 }
 
 /// What happens by itself, each at its own times.
-const EVENTS: usize = 5;
+const EVENTS: usize = 6;
 const MARKET: usize = 0;
 const ACCOUNT: usize = 1;
 const WEATHER: usize = 2;
 const ACCIDENT: usize = 3;
 const REPAIR: usize = 4;
+const LIST: usize = 5;
 
-pub struct Universe {
+pub struct Around {
     pub chance: Chance,
-    quote: String,
+    pub quote: String,
     pub world: RefCell<World>,
     pub weather: RefCell<Weather>,
     pub auditor: RefCell<Auditor>,
     pub files: RefCell<Files>,
+    /// Where a list of coins comes from.
+    pub source: Option<Source>,
     pub disk_full: Cell<bool>,
     /// Nothing happens by itself any more.
     pub calm: Cell<bool>,
@@ -74,21 +78,23 @@ pub struct Universe {
     pub counts: RefCell<BTreeMap<&'static str, u64>>,
 }
 
-impl Universe {
-    pub fn new(chance: Chance, setup: Setup, tracing: bool) -> Universe {
+impl Around {
+    pub fn new(chance: Chance, setup: Setup, tracing: bool) -> Around {
         let time = Arc::new(AtomicI64::new(BEGIN_MS + chance.between(0, 6 * DAY_MS)));
         let mut world = setup.world;
         world.hand = Some(Arc::clone(&time));
         let lively = chance.percent(50);
-        let auditor = Auditor::new(&world, &setup.config);
+        let auditor = Auditor::new(&world, &setup.config, setup.follow.clone());
+        let source = setup.follow.map(|follow| Source::new(&chance, follow, &setup.coins));
         let weather = Weather::new(&chance);
         let now = time.load(Ordering::Relaxed);
-        let universe = Universe {
+        let around = Around {
             quote: setup.config.quote.clone(),
             world: RefCell::new(world),
             weather: RefCell::new(weather),
             auditor: RefCell::new(auditor),
             files: RefCell::default(),
+            source,
             disk_full: Cell::new(false),
             calm: Cell::new(false),
             network_gone: Cell::new(false),
@@ -108,9 +114,11 @@ impl Universe {
             chance,
         };
         for event in 0..EVENTS {
-            universe.again(event);
+            around.again(event);
         }
-        universe
+        around.look_at_markets();
+        around.write_list();
+        around
     }
 
     pub fn time(&self) -> i64 {
@@ -160,6 +168,7 @@ impl Universe {
     /// The machine comes back: what was not on the disk is gone, and a Pi has no battery clock.
     pub fn power_back(&self) {
         self.files.borrow_mut().lose_power(&self.chance);
+        self.auditor.borrow_mut().power_is_back(self);
         self.advance(self.chance.pick(&[20 * SECOND_MS, 5 * MINUTE_MS, 3 * HOUR_MS, 2 * DAY_MS]));
         // Saved before, or 1970; network time comes later.
         let behind = if self.chance.percent(50) { self.chance.between(0, 3 * DAY_MS) } else { self.time() };
@@ -209,6 +218,7 @@ impl Universe {
             ACCOUNT => chance.between(HOUR_MS, 20 * DAY_MS),
             WEATHER => self.weather.borrow_mut().change(chance) * MINUTE_MS,
             ACCIDENT => chance.between(HOUR_MS, 10 * DAY_MS),
+            LIST if self.source.is_some() => chance.between(HOUR_MS, 30 * HOUR_MS),
             _ => i64::MAX / 4,
         };
         self.set_next(event, self.time() + after);
@@ -217,6 +227,11 @@ impl Universe {
     /// A cycle begins: markets may move while it runs.
     pub fn cycle_begins(&self) {
         self.cycle_ms.set(Some(self.time()));
+        self.auditor.borrow_mut().process_begins(self);
+        if self.calm.get() {
+            // Whoever writes a list does so every day.
+            self.write_list();
+        }
         if self.lively {
             self.again(MARKET);
         }
@@ -238,6 +253,7 @@ impl Universe {
             // What follows is chosen together with its length.
             Some(WEATHER) => {}
             Some(ACCIDENT) => self.accident(),
+            Some(LIST) => self.list_moves(),
             Some(_) => {
                 self.disk_full.set(false);
                 self.network_gone.set(false);
@@ -318,11 +334,16 @@ impl Universe {
         drop(delisted);
         self.spend_a_fortune(&mut world);
         drop(world);
+        self.look_at_markets();
         let mut auditor = self.auditor.borrow_mut();
         auditor.changed();
         if rules_changed {
             auditor.rules_changed(self.time());
         }
+    }
+
+    fn look_at_markets(&self) {
+        self.auditor.borrow_mut().look_at_markets(&self.world.borrow(), &self.quote, self.time());
     }
 
     /// Nobody leaves millions at an exchange, and prices that jump a hundredfold and back make them.
@@ -403,6 +424,8 @@ impl Universe {
             market.tradable = true;
             wander(&self.chance, market, 10_000);
         }
+        drop(world);
+        self.look_at_markets();
         self.auditor.borrow_mut().changed();
     }
 }
@@ -424,7 +447,7 @@ fn retick(chance: &Chance, tick: Dec) -> Dec {
     if coarser || tick.places() >= 9 { tick.times(10) } else { tick.mul_floor(dec("0.1")) }
 }
 
-impl Clock for Universe {
+impl Clock for Around {
     fn now(&self) -> i64 {
         (self.time() + self.skew_ms.get()).max(0)
     }
