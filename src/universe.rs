@@ -17,7 +17,7 @@ pub mod weights;
 
 use crate::clock::MOST_CLOCK_ERROR_MS;
 use crate::config::Config;
-use crate::config::universe::Settings;
+use crate::config::universe::{Location, Settings, Source as Place};
 use crate::disk::Disk;
 use crate::exchange::{self, Exchange, Millis};
 use crate::log::Log;
@@ -120,7 +120,9 @@ impl<'a> Universe<'a> {
 
     /// Until when the source is to be left alone.
     fn left_alone_until(&self, now: Millis) -> Option<Millis> {
-        let until = self.record.not_before.filter(|until| *until >= now && self.is_ranked())?;
+        // A file is never asked too often.
+        let is_file = matches!(self.settings.source, Place::List(Location::File(_)));
+        let until = self.record.not_before.filter(|until| *until >= now && !is_file)?;
         (until <= now + PAUSE_MS + MOST_CLOCK_ERROR_MS).then_some(until)
     }
 

@@ -355,6 +355,7 @@ impl Around {
         self.trace("the owner takes out most of it");
         let coins: Vec<String> = world.balances.keys().cloned().collect();
         for coin in coins {
+            world.balances.entry(coin.clone()).or_default().reserved -= self.auditor.borrow_mut().unlocked(&coin);
             let amount = world.free(&coin).mul_floor(dec("0.97")).floor_places(8).max(Dec::ZERO);
             world.balances.entry(coin.clone()).or_default().quantity -= amount;
             self.auditor.borrow_mut().moved(&coin, -amount);

@@ -347,7 +347,10 @@ impl ListAuditor {
         if until.is_some_and(|until| until + 3 * CLOCK_MS < now) {
             return Some("it is stale".to_string());
         }
-        let gap = rows.iter().position(none).is_some_and(|first| rows.iter().skip(first).any(|row| !none(row)));
+        // A coin that the owner excludes by its id needs none.
+        let excluded = |row: &&Row| row.coin.as_ref().is_some_and(|coin| self.follow.exclude.contains(coin));
+        let mut later = rows.iter().filter(|row| !excluded(row)).skip_while(|row| !none(row));
+        let gap = later.any(|row| !none(row));
         if form == Form::Markets && gap {
             return Some("sizes are missing".to_string());
         }
@@ -388,9 +391,9 @@ impl ListAuditor {
                     Weighting::Equal => (1, 1),
                     _ => (u128::from((*size)?), u128::from((*bigger)?)),
                 };
-                // One millionth is what rounding may give or take.
+                // Two millionths are what rounding and sizes of thirty bits may give or take.
                 let (could_have, could_give) = (*weight < most, *other > least);
-                if could_have && could_give && power(weight + 1) * bigger < power(other.saturating_sub(1)) * size {
+                if could_have && could_give && power(weight + 2) * bigger < power(other.saturating_sub(2)) * size {
                     return Some(format!("the weights {weights:?} are not in proportion to {sizes:?}"));
                 }
             }
