@@ -72,6 +72,8 @@ pub struct Around {
     lively: bool,
     /// Some market is halted, delisted or not believed.
     odd: Cell<bool>,
+    /// A request that was given up arrives now.
+    pub late: Cell<bool>,
     pub tracing: bool,
     /// A sum over everything that was said, asked and written: equal for equal lives.
     pub digest: Cell<u64>,
@@ -108,6 +110,7 @@ impl Around {
             delisted: RefCell::default(),
             lively,
             odd: Cell::new(false),
+            late: Cell::new(false),
             tracing,
             digest: Cell::new(0xCBF2_9CE4_8422_2325),
             counts: RefCell::default(),
@@ -243,7 +246,9 @@ impl Around {
         if let Some(at) = due {
             let (_, incoming) = self.underway.borrow_mut().remove(at);
             self.trace("a late request arrives");
+            self.late.set(true);
             self.process(&incoming, None);
+            self.late.set(false);
             return self.find_soonest();
         }
         let due = self.next.borrow().iter().position(|at| *at <= now);

@@ -94,6 +94,10 @@ impl Around {
             }
             world.slow_fill_half = chance.percent(50);
         }
+        // Assumed: an exchange that would take an id twice does not hide for half a minute what it took after half a minute.
+        if self.late.get() && world.forgets_ids {
+            world.hidden_ms = 0;
+        }
     }
 
     /// A reply that the exchange did not make.
