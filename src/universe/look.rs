@@ -138,7 +138,7 @@ impl Universe<'_> {
             let why = "included, but the source does not name it".to_string();
             lines.push(Line::new(entry, None, None, Standing::Skipped(why)));
         }
-        Ok(self.choose(lines, config, count, now))
+        Ok(self.choose(lines, config, (count, source.unmeasured), now))
     }
 
     /// How many coins are asked for at once: all on one page, if the members are where they were, because between two pages a coin may
@@ -224,8 +224,8 @@ impl Universe<'_> {
         self.is_ranked() || matches!(self.settings.weighting, Some(Weighting::Size | Weighting::Root))
     }
 
-    /// Who is a member from now on, with which weight; `count` coins were on the first page.
-    fn choose(&self, mut lines: Vec<Line>, config: &Config, count: usize, now: Millis) -> Look {
+    /// Who is a member from now on, with which weight; so many coins were on the first page, which may have been cut.
+    fn choose(&self, mut lines: Vec<Line>, config: &Config, page: (usize, bool), now: Millis) -> Look {
         let held: Vec<Seat> = self.record.members.iter().map(|member| member.seat.clone()).collect();
         let refuse = |lines, why| Look { lines, record: None, refused: Some(why) };
         let lost = |line: &&Line| {
@@ -273,8 +273,8 @@ impl Universe<'_> {
                 line.weight = Some(weight);
             }
         }
-        let refused = self.too_much(&members, config, count);
-        let (subject, rules) = (self.subject.clone(), self.rules.clone());
+        let refused = self.too_much(&members, config, page);
+        let (subject, rules, (count, _)) = (self.subject.clone(), self.rules.clone(), page);
         let mut record = Record { subject, rules, read_at: Some(now), count, members, ..Record::default() };
         let taken =
             self.record.members.iter().filter(|member| member.taken).map(|member| (member.seat.coin.clone(), now));
@@ -289,7 +289,7 @@ impl Universe<'_> {
     }
 
     /// Why members that were chosen are not believed without the owner. What the owner changed may change everything; a source may not.
-    fn too_much(&self, members: &[Member], config: &Config, count: usize) -> Option<String> {
+    fn too_much(&self, members: &[Member], config: &Config, (count, unmeasured): (usize, bool)) -> Option<String> {
         if !self.has_list() {
             return None;
         }
@@ -299,6 +299,10 @@ impl Universe<'_> {
         // Whoever keeps a list may shorten it; the market does not lose half of its coins.
         if same && self.is_ranked() && count * 2 < self.record.count.min(self.per_page()) {
             return Some(format!("it has {count} coins, and had {}; {accept}", self.record.count));
+        }
+        if same && unmeasured && count < self.record.count {
+            let had = self.record.count;
+            return Some(format!("it has {count} coins and had {had}, and without its length it may be cut; {accept}"));
         }
         let (mut left, mut moved) = (0, Percent::ZERO);
         for Member { seat, weight, .. } in &self.record.members {

@@ -90,6 +90,8 @@ pub struct Source<'a> {
     settings: &'a Settings,
     http: Option<Http<'a>>,
     key: Option<String>,
+    /// The list came one coin a line and without its length: it may have been cut after any line.
+    pub unmeasured: bool,
 }
 
 impl<'a> Source<'a> {
@@ -105,7 +107,7 @@ impl<'a> Source<'a> {
             Place::List(Location::Address { base, .. }) => Some(Http::new(machine, log, base)),
             Place::List(Location::File(_)) => None,
         };
-        Source { machine, log, settings, http, key }
+        Source { machine, log, settings, http, key, unmeasured: false }
     }
 
     /// An error as it may be shown: a source may repeat the key in anything, also where its message is cut.
@@ -170,12 +172,10 @@ impl<'a> Source<'a> {
                 let reply = http.send(path, None, (MOST_LIST_BYTES, TIMEOUT_S));
                 let reply = reply.map_err(|failure| passing(failure.message))?;
                 status(reply.status)?;
-                let (modified, measured) = (reply.modified, reply.body.is_measured());
+                let modified = reply.modified;
+                self.unmeasured = !reply.body.is_measured();
                 let text = reply.body.text().map_err(|error| passing(format!("the list broke off: {error}")))?;
-                if !measured && !is_json(&text) {
-                    let why = "its length is not announced, so it may be cut; a list as JSON needs none";
-                    return Err(unusable(format!("the list cannot be read: {why}")));
-                }
+                self.unmeasured &= !is_json(&text);
                 list(&text, modified, settings, now, entries)
             }
             (Place::List(Location::File(path)), _) => {

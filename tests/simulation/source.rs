@@ -357,16 +357,14 @@ impl Around {
         }
         let text = page.text.clone().into_bytes();
         let part = self.chance.below(text.len() as u64) as usize;
-        let lines = matches!(source.follow.form, Form::Lines | Form::WeightedLines);
         let (body, announced, told): (Box<dyn Stream>, bool, _) = match fault {
             Some(Fault::Cut) => (Box::new(Cursor::new(text[..part].to_vec())), true, None),
             Some(Fault::Broken) => (Box::new(Broken(Cursor::new(text[..part].to_vec()))), false, None),
             Some(Fault::CutUnannounced) => {
-                // One coin a line is no list without its length.
-                let told = cut(&page, source.follow.form, part).filter(|_| !lines);
+                let told = cut(&page, source.follow.form, part);
                 (Box::new(Cursor::new(text[..part].to_vec())), false, told)
             }
-            _ => (Box::new(Cursor::new(text.clone())), lines || self.chance.percent(70), Some(page.clone())),
+            _ => (Box::new(Cursor::new(text.clone())), self.chance.percent(70), Some(page.clone())),
         };
         let mut headers = vec![("Last-Modified".to_string(), http_date(page.newest_ms))];
         if announced {

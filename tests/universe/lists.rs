@@ -218,7 +218,7 @@ fn a_text_that_is_no_list_changes_nothing_and_buys_nothing() {
 #[test]
 fn a_place_that_is_none_changes_nothing() {
     type Change = fn(&Follower);
-    let cases: [(&str, &str, Change, &str); 11] = [
+    let cases: [(&str, &str, Change, &str); 10] = [
         (
             "no file",
             FILE,
@@ -248,18 +248,7 @@ fn a_place_that_is_none_changes_nothing() {
             },
             "the list broke off: the body ended after",
         ),
-        (
-            "chunked, which has no length",
-            PAGE,
-            |follower| follower.source.fails(Wrong::Chunked),
-            "its length is not announced, so it may be cut",
-        ),
-        (
-            "cut in chunks",
-            PAGE,
-            |follower| follower.source.fails(Wrong::CutChunked(60)),
-            "its length is not announced, so it may be cut",
-        ),
+        ("cut in chunks", PAGE, |follower| follower.source.fails(Wrong::CutChunked(60)), "its last line has no end"),
         ("without end", PAGE, |follower| follower.source.fails(Wrong::Endless), "larger than 262144 bytes"),
         (
             "redirected",
@@ -278,6 +267,29 @@ fn a_place_that_is_none_changes_nothing() {
         follower.later();
         keeps_the_last_good_list(&follower, why, name);
     });
+}
+
+#[test]
+fn lines_without_a_length_are_a_list_as_long_as_they_are_not_fewer() {
+    let follower = follower(PAGE, b"UNI\nAAVE\nLINK\nLDO\n", r#""top": 3, "refresh": "1s""#);
+    follower.source.fails(Wrong::Chunked);
+    follower.good();
+    lay(&follower, b"UNI\nAAVE\nLDO\nCRV\n");
+    follower.later();
+    follower.good();
+    assert_eq!(follower.members(), "UNI AAVE LDO");
+    // Fewer of them: nobody can tell that from a list that was cut.
+    lay(&follower, b"UNI\nCRV\nLDO\n");
+    follower.later();
+    follower.good();
+    assert_eq!(follower.members(), "UNI AAVE LDO");
+    let why = "it has 3 coins and had 4, and without its length it may be cut";
+    assert!(follower.list()["trouble"].as_str().unwrap().contains(why), "{}", follower.list());
+    // With a length whoever keeps the list may shorten it.
+    follower.source.mend();
+    follower.later_by(60);
+    follower.good();
+    assert_eq!(follower.members(), "UNI CRV LDO");
 }
 
 #[test]
