@@ -44,7 +44,7 @@ pub fn look_table(look: &Look, config: &Config) -> String {
             out.push_str(&indented(&note));
         }
     }
-    let more = look.lines.len().saturating_sub(end);
+    let more = look.lines.iter().skip(end).filter(|line| !special(line)).count();
     if more > 0 {
         out.push_str(&format!("and {more} coins below\n"));
     }
