@@ -132,15 +132,19 @@ impl<'a> Source<'a> {
                 Ok(full) => {
                     // A coin that moves between two pages is told on both.
                     read.retain(|entry| entry.id.is_empty() || !entries.iter().any(|other| other.id == entry.id));
+                    let before = entries.len();
                     entries.append(&mut read);
-                    if let Place::CoinGecko { .. } = self.settings.source {
-                        whole(entries, &self.settings.exclude).map_err(unusable)?;
-                    }
-                    return match entries.len() {
-                        0 => Err(unusable("the list is empty")),
-                        count if count > MOST_ENTRIES => Err(unusable(format!("the list: {}", too_many()))),
-                        _ => Ok(full),
+                    let ranked = matches!(self.settings.source, Place::CoinGecko { .. });
+                    let checked = match entries.len() {
+                        0 => Err("the list is empty".to_string()),
+                        count if count > MOST_ENTRIES => Err(format!("the list: {}", too_many())),
+                        _ if ranked => whole(entries, &self.settings.exclude),
+                        _ => Ok(()),
                     };
+                    if checked.is_err() {
+                        entries.truncate(before);
+                    }
+                    return checked.map(|()| full).map_err(|why| self.shown(unusable(why)));
                 }
                 Err(error) => {
                     let pause = PAUSES_MS.get(attempt).filter(|_| error.kind == Kind::Passing).copied();
