@@ -161,3 +161,25 @@ pub(super) fn judge(what: &str, status: u16, text: &str, asked: Option<i64>) -> 
     };
     Err(Error::new(kind, format!("{what}: the exchange answered {code} {message} (http {status}){advice}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_another_request_says_nothing_about_this_one() {
+        let judged = |id: &str, code: i64| {
+            let text = format!("{{\"id\":{id},\"code\":{code}}}");
+            judge("m", 200, &text, Some(1_800_000_000_000)).map_err(|error| error.kind == Kind::Unknown)
+        };
+        for id in ["1800000000000", "\"1800000000000\"", "1", "-1", "null"] {
+            assert_eq!(judged(id, 0), Ok(()), "{id}");
+        }
+        for id in ["1800000000001", "\"1799999999999\""] {
+            assert_eq!(judged(id, 0), Err(true), "{id}");
+            // A refusal of another order is none of this one.
+            assert_eq!(judged(id, 306), Err(true), "{id}");
+        }
+        assert_eq!(judged("1800000000000", 306), Err(false));
+    }
+}
