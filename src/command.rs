@@ -19,6 +19,7 @@ use crate::plan::{Plan, Rules};
 use crate::portfolio::Portfolio;
 use crate::store;
 use crate::universe::look::Trouble;
+use crate::universe::record::Record;
 use crate::universe::{self, Purpose, Universe};
 use std::ffi::OsString;
 use std::fs::File;
@@ -206,6 +207,7 @@ impl<'a> Context<'a> {
     fn read(&self, state: &State, purpose: Option<Purpose>) -> Result<Read<'a>, Problem> {
         let (mut exchange, mut config) = (self.exchange()?, self.config.clone());
         let (mut universe, mut listless) = (self.universe()?, None);
+        let known = universe.as_ref().map(|universe| universe.record.clone());
         if let Some(universe) = &mut universe {
             let now = self.machine.clock.now();
             let followed = match purpose {
@@ -232,7 +234,7 @@ impl<'a> Context<'a> {
         let rules = Rules::new(&config, exchange.fee(), self.args.force, state.traded());
         let mut plan = execute::plan_for(&portfolio, &rules)?;
         plan.balanced &= listless.is_none();
-        Ok(Read { portfolio, plan, universe, listless })
+        Ok(Read { portfolio, plan, universe, known, listless })
     }
 }
 
@@ -241,6 +243,8 @@ struct Read<'a> {
     portfolio: Portfolio,
     plan: Plan,
     universe: Option<Universe<'a>>,
+    /// What was remembered of the list before.
+    known: Option<Record>,
     /// Why there is no list, so that nothing would be traded.
     listless: Option<String>,
 }
@@ -296,9 +300,8 @@ pub fn trade(context: &Context<'_>, exchange: &mut dyn Exchange, report: &mut Re
 
 fn plan(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
-    let known = context.universe()?.map(|universe| universe.record);
     let purpose = if context.args.accept { Purpose::ShowAccepted } else { Purpose::Show };
-    let Read { portfolio, plan, universe, .. } = context.read(&state, Some(purpose))?;
+    let Read { portfolio, plan, universe, known, .. } = context.read(&state, Some(purpose))?;
     let changes = known.zip(universe).map(|(known, universe)| known.changes(&universe.record));
     match context.args.json {
         true => print(&format!("{}\n", output::plan_json(&portfolio, &plan, changes.as_ref()))),
@@ -312,7 +315,7 @@ fn plan(context: &Context<'_>) -> Result<(), Problem> {
 
 fn status(context: &Context<'_>) -> Result<(), Problem> {
     let state = journal::peek(context.machine.disk, &context.journal_path())?;
-    let Read { portfolio, plan, universe, listless } = context.read(&state, None)?;
+    let Read { portfolio, plan, universe, listless, .. } = context.read(&state, None)?;
     let (last, next) = runs(context, state.last_run);
     let schedule = &context.config.schedule;
     let show = |time| schedule.show(time);

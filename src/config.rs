@@ -134,6 +134,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a coin is in the allocation. Before the members of a list are added these are the owner's fixed coins.
+    pub fn allocates(&self, coin: &str) -> bool {
+        self.allocation.iter().any(|(other, _)| other == coin)
+    }
+
     /// Whether a held coin outside the allocation is to be sold off.
     pub fn sells(&self, coin: &str) -> bool {
         self.sell_unlisted || self.departed.iter().any(|departed| departed == coin)
@@ -399,11 +404,7 @@ fn read_key(reader: &mut Reader<'_>, config: &mut Config, directory: &Path, key:
             let words = text(reader, key)?;
             config.schedule.offset_s = schedule::parse_offset(&words).map_err(|why| wrong(line, key, &why))?;
         }
-        "base_url" => {
-            let url = text(reader, key)?;
-            config.base_url =
-                http::base_url(&url).map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&url))))?;
-        }
+        "base_url" => config.base_url = address(reader, key)?,
         "state_dir" => {
             let path = text(reader, key)?;
             if path.is_empty() {
@@ -526,6 +527,13 @@ fn value(reader: &mut Reader<'_>, key: &str) -> Result<Value, JsonError> {
         Some(value) => Ok(value),
         None => Err(JsonError::at(line, format!("{key}: {text} is not an amount from 0 up with at most 18 decimals"))),
     }
+}
+
+/// A server's address.
+fn address(reader: &mut Reader<'_>, key: &str) -> Result<String, JsonError> {
+    let line = reader.line();
+    let url = text(reader, key)?;
+    http::base_url(&url).map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&url))))
 }
 
 fn choice<T: Copy>(reader: &mut Reader<'_>, key: &str, choices: &[(&str, T)]) -> Result<T, JsonError> {

@@ -193,8 +193,7 @@ impl<'a> Universe<'a> {
         }
         for member in &self.record.members {
             let coin = &member.seat.coin;
-            let fixed = config.allocation.iter().any(|(other, _)| other == coin);
-            if fixed || matching::named(&self.settings.exclude, coin, &member.seat.id) {
+            if config.allocates(coin) || matching::named(&self.settings.exclude, coin, &member.seat.id) {
                 let why = format!("the config has changed what {coin} is, and the list cannot be read anew: {why}");
                 return Err(Failure::None(why));
             }

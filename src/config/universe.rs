@@ -1,6 +1,6 @@
 //! The `universe` of the config: where a list of coins comes from, and by which rules the portfolio follows it.
 
-use super::{choice, is_coin, number, percentage, shown, text, wrong};
+use super::{address, choice, is_coin, number, percentage, shown, text, wrong};
 use crate::amount::Percent;
 use crate::exchange::Millis;
 use crate::http;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// CoinGecko's address for everybody: without a key, and with a demo key.
 pub const COINGECKO_URL: &str = "https://api.coingecko.com/api/v3";
-/// Data of CoinGecko's that is older is no list, unless the owner says otherwise.
-const MAX_AGE: &str = "24h";
+/// What `refresh`, `leave_after` and CoinGecko's `max_age` are, unless the owner says otherwise.
+const DAY_MS: Millis = 24 * 3600 * 1000;
 
 /// Where a list lies.
 #[derive(Clone)]
@@ -166,12 +166,7 @@ impl Written {
                     Some(location.map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&name))))?);
                 self.name = name;
             }
-            "base_url" => {
-                let url = text(reader, key)?;
-                let checked =
-                    http::base_url(&url).map_err(|why| wrong(line, key, &format!("\"{}\": {why}", shown(&url))));
-                self.base_url = Some(checked?);
-            }
+            "base_url" => self.base_url = Some(address(reader, key)?),
             "top" => self.top = Some(count(reader, key, MOST_TOP)?),
             "leave_rank" => self.leave_rank = Some(count(reader, key, 2 * MOST_TOP)?),
             "weighting" => {
@@ -257,8 +252,8 @@ impl Written {
             }
             Source::List(_) => self.name,
         };
-        let (min_weight, day) = (self.min_weight, span_of("24h").unwrap_or_default());
-        let max_age_ms = if list { self.max_age_ms } else { self.max_age_ms.or(span_of(MAX_AGE)) };
+        let min_weight = self.min_weight;
+        let max_age_ms = if list { self.max_age_ms } else { self.max_age_ms.or(Some(DAY_MS)) };
         Ok(Settings {
             subject: format!("{name} top {top}"),
             words: format!(
@@ -268,16 +263,23 @@ impl Written {
             ),
             name: name.split('?').next().unwrap_or_default().to_string(),
             source,
-            rules: Rules { top, leave_rank, leave_after_ms: self.leave_after_ms.unwrap_or(day) },
+            rules: Rules { top, leave_rank, leave_after_ms: self.leave_after_ms.unwrap_or(DAY_MS) },
             weighting: self.weighting,
             max_weight,
             min_weight,
             share: self.share.unwrap_or(Percent::HUNDRED),
             exclude: self.exclude,
             include: self.include,
-            refresh_ms: self.refresh_ms.unwrap_or(day),
+            refresh_ms: self.refresh_ms.unwrap_or(DAY_MS),
             max_age_ms,
         })
+    }
+}
+
+impl Settings {
+    /// Whether the order of the source is that of the market caps.
+    pub fn is_ranked(&self) -> bool {
+        matches!(self.source, Source::CoinGecko { .. })
     }
 }
 
@@ -317,15 +319,11 @@ fn coarse(reader: &mut Reader<'_>, key: &str) -> Result<Percent, JsonError> {
     }
 }
 
-fn span_of(text: &str) -> Option<Millis> {
-    schedule::span(text).map(|seconds| seconds * 1000)
-}
-
 fn span(reader: &mut Reader<'_>, key: &str) -> Result<Millis, JsonError> {
     let line = reader.line();
     let words = text(reader, key)?;
     let why = || wrong(line, key, &format!("\"{}\" is no time such as \"24h\" (s, m, h, d)", shown(&words)));
-    span_of(&words).ok_or_else(why)
+    schedule::span(&words).map(|seconds| seconds * 1000).ok_or_else(why)
 }
 
 /// Coins in capital letters, or ids of the source in small ones.

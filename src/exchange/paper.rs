@@ -270,9 +270,7 @@ fn demo(config: &Config) -> (Account, Vec<Coin>) {
     let is_file = follows.is_none_or(|list| matches!(list.source, Source::List(Location::File(_))));
     if follows.is_some() {
         coins.extend(
-            DEMO.iter()
-                .map(|(name, ..)| *name)
-                .filter(|name| **name != config.quote && !config.allocation.iter().any(|(coin, _)| coin == name)),
+            DEMO.iter().map(|(name, ..)| *name).filter(|name| **name != config.quote && !config.allocates(name)),
         );
     }
     let mut account = Account { fee: Percent::parse("0.5").unwrap_or_default(), ..Account::default() };

@@ -2,7 +2,6 @@
 
 use super::{WIDTH, broken, wrapped};
 use crate::config::Config;
-use crate::config::universe::Source;
 use crate::exchange::Millis;
 use crate::json::{Object, list};
 use crate::market::Coin;
@@ -16,8 +15,8 @@ const INDENT: &str = "                  ";
 
 /// The table of a list that was read: members, candidates down to leave_rank, and everything above them that was skipped.
 pub fn look_table(look: &Look, config: &Config) -> String {
-    let source = config.universe.as_ref().map(|settings| &settings.source);
-    let size = if matches!(source, Some(Source::CoinGecko { .. })) { "market cap" } else { "given" };
+    let ranked = config.universe.as_ref().is_some_and(|settings| settings.is_ranked());
+    let size = if ranked { "market cap" } else { "given" };
     let mut out = format!("{:>4} {:>5} {:<10} {:>20} {:>10} {}\n", "rank", "place", "coin", size, "weight", "pair");
     let last = config.universe.as_ref().map_or(0, |settings| settings.rules.leave_rank);
     // Down to the last place that matters; the whole list when it has not so many.

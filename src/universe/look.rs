@@ -6,7 +6,7 @@ use super::record::{Member, Record};
 use super::source::{self, Entry, Source};
 use super::{Universe, matching, weights};
 use crate::amount::Percent;
-use crate::config::universe::{Settings, Source as Place, Weighting};
+use crate::config::universe::{Settings, Weighting};
 use crate::config::{Config, Venue};
 use crate::exchange::{self, Exchange, Listing, Millis};
 use crate::market::Coin;
@@ -118,7 +118,7 @@ impl Universe<'_> {
             if page == 1 {
                 count = entries.len();
             }
-            if self.is_ranked() {
+            if self.settings.is_ranked() {
                 largest_first(&mut entries);
             }
             let lines = self.lines(exchange, config, &entries)?;
@@ -199,7 +199,7 @@ impl Universe<'_> {
             "excluded by the config".to_string()
         } else if coin == config.quote {
             "it is the quote currency".to_string()
-        } else if config.allocation.iter().any(|(fixed, _)| *fixed == coin) {
+        } else if config.allocates(&coin) {
             "it has a weight of its own in the allocation".to_string()
         } else if let Some(why) = matching::double(&coin, entry).filter(|_| !matching::named(include, &coin, &entry.id))
         {
@@ -214,14 +214,9 @@ impl Universe<'_> {
         Err((Some(coin), why))
     }
 
-    /// Whether the order of the source is that of the market caps.
-    pub(super) fn is_ranked(&self) -> bool {
-        matches!(self.settings.source, Place::CoinGecko { .. })
-    }
-
     /// Whether a coin without a market cap or weight has no place.
     fn needs_size(&self) -> bool {
-        self.is_ranked() || matches!(self.settings.weighting, Some(Weighting::Size | Weighting::Root))
+        self.settings.is_ranked() || matches!(self.settings.weighting, Some(Weighting::Size | Weighting::Root))
     }
 
     /// Who is a member from now on, with which weight; so many coins were on the first page, which may have been cut.
@@ -280,8 +275,10 @@ impl Universe<'_> {
             self.record.members.iter().filter(|member| member.taken).map(|member| (member.seat.coin.clone(), now));
         for (coin, at) in self.record.departed.iter().cloned().chain(taken) {
             // What the owner holds by an own decision now is not the list's any more.
-            let is_fixed = config.allocation.iter().any(|(fixed, _)| *fixed == coin);
-            if !record.has(&coin) && !is_fixed && !record.departed.iter().any(|(known, _)| *known == coin) {
+            if !record.has(&coin)
+                && !config.allocates(&coin)
+                && !record.departed.iter().any(|(known, _)| *known == coin)
+            {
                 record.departed.push((coin, at));
             }
         }
@@ -297,7 +294,7 @@ impl Universe<'_> {
         let accept = "if that is right: rebalancer universe --accept";
         let same = self.record.rules == self.rules;
         // Whoever keeps a list may shorten it; the market does not lose half of its coins.
-        if same && self.is_ranked() && count * 2 < self.record.count.min(self.per_page()) {
+        if same && self.settings.is_ranked() && count * 2 < self.record.count.min(self.per_page()) {
             return Some(format!("it has {count} coins, and had {}; {accept}", self.record.count));
         }
         if same && unmeasured && count < self.record.count {
@@ -308,8 +305,7 @@ impl Universe<'_> {
         for Member { seat, weight, .. } in &self.record.members {
             let now = members.iter().find(|member| member.seat.coin == seat.coin).map(|member| member.weight);
             moved += weight.minus_or_zero(now.unwrap_or_default());
-            let by_owner = matching::named(exclude, &seat.coin, &seat.id)
-                || config.allocation.iter().any(|(fixed, _)| *fixed == seat.coin);
+            let by_owner = matching::named(exclude, &seat.coin, &seat.id) || config.allocates(&seat.coin);
             left += usize::from(now.is_none() && !by_owner);
         }
         let held = self.record.members.len();
@@ -324,7 +320,7 @@ impl Universe<'_> {
     /// The weights of members in the order of their places, by the sizes that the source gives them.
     fn weigh(&self, sizes: &[Option<u64>]) -> Result<Vec<Percent>, String> {
         let known: Vec<u64> = sizes.iter().copied().flatten().collect();
-        let own = if self.is_ranked() || known.is_empty() { Weighting::Equal } else { Weighting::Size };
+        let own = if self.settings.is_ranked() || known.is_empty() { Weighting::Equal } else { Weighting::Size };
         let weighting = self.settings.weighting.unwrap_or(own);
         let sizes: Vec<u64> = match weighting {
             Weighting::Equal => sizes.iter().map(|_| 1).collect(),

@@ -134,11 +134,10 @@ impl<'a> Source<'a> {
                     read.retain(|entry| entry.id.is_empty() || !entries.iter().any(|other| other.id == entry.id));
                     let before = entries.len();
                     entries.append(&mut read);
-                    let ranked = matches!(self.settings.source, Place::CoinGecko { .. });
                     let checked = match entries.len() {
                         0 => Err("the list is empty".to_string()),
                         count if count > MOST_ENTRIES => Err(format!("the list: {}", too_many())),
-                        _ if ranked => whole(entries, &self.settings.exclude),
+                        _ if self.settings.is_ranked() => whole(entries, &self.settings.exclude),
                         _ => Ok(()),
                     };
                     if checked.is_err() {

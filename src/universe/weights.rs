@@ -34,7 +34,7 @@ pub fn feasible(count: usize, min: Percent, max: Percent) -> bool {
     few.is_some_and(|count| count * steps(min) <= WHOLE && count * steps(max) >= WHOLE)
 }
 
-/// The square roots of sizes, towards zero, in units that only compare with each other. All sizes are doubled or halved together
+/// The square roots of sizes, towards zero, in units that only compare with each other. All sizes are doubled together
 /// before, so that the largest root has 31 bits or 32.
 pub fn roots(sizes: &[u64]) -> Vec<u64> {
     let spare = sizes.iter().max().map_or(0, |largest| (largest | 1).leading_zeros() & !1);

@@ -12,6 +12,7 @@ use rebalancer::json::Error;
 use rebalancer::log::Log;
 use rebalancer::machine::Machine;
 use rebalancer::market::{Order, Side, Size};
+use rebalancer::store::seal;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 
@@ -248,4 +249,16 @@ pub fn paper(bytes: &[u8]) -> bool {
         assert!(again.order(id).is_ok_and(|order| order.is_some()), "the order {id} was lost");
     }
     true
+}
+
+/// What a fuzzer's bytes are as a file of sealed lines: themselves, or their lines sealed, as the choice says. Nothing when a line is no text.
+pub fn sealed_or_raw(choice: u8, rest: &[u8]) -> Option<Vec<u8>> {
+    if choice & 1 == 0 {
+        return Some(rest.to_vec());
+    }
+    let mut file = Vec::new();
+    for line in rest.split(|byte| *byte == b'\n') {
+        file.extend_from_slice(seal(std::str::from_utf8(line).ok()?).as_bytes());
+    }
+    Some(file)
 }

@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use rebalancer::amount::Price;
 use rebalancer::exchange::catalogue::Cache;
 use rebalancer::market::Quote;
-use rebalancer::store::seal;
 use std::path::{Path, PathBuf};
+use untrusted::files::sealed_or_raw;
 use untrusted::{Memory, NOW};
 
 /// A currency whose bid and ask are the same.
@@ -23,15 +23,7 @@ fn at(usd: &str) -> Quote {
 fuzz_target!(|data: &[u8]| {
     let [choice, rest @ ..] = data else { return };
     let path = Path::new("markets.cache");
-    let mut file = Vec::new();
-    if choice & 1 == 0 {
-        file.extend_from_slice(rest);
-    } else {
-        for line in rest.split(|byte| *byte == b'\n') {
-            let Ok(text) = std::str::from_utf8(line) else { return };
-            file.extend_from_slice(seal(text).as_bytes());
-        }
-    }
+    let Some(file) = sealed_or_raw(*choice, rest) else { return };
     let disk = Memory::with(path, &file);
     let cache = Cache::new(&disk, PathBuf::from(path), "test USDT".to_string());
     let Some(rules) = cache.load(NOW) else { return };

@@ -7,19 +7,13 @@
 mod untrusted;
 
 use libfuzzer_sys::fuzz_target;
-use rebalancer::store::seal;
+use untrusted::files::sealed_or_raw;
 use untrusted::lists;
 
 fuzz_target!(|data: &[u8]| {
     let [choice, rest @ ..] = data else { return };
-    let mut file = Vec::new();
-    if choice & 1 == 0 {
-        file.extend_from_slice(rest);
-    } else {
-        for line in rest.split(|byte| *byte == b'\n') {
-            let Ok(text) = std::str::from_utf8(line) else { return };
-            file.extend_from_slice(seal(text).as_bytes());
-        }
+    let Some(mut file) = sealed_or_raw(*choice, rest) else { return };
+    if choice & 1 == 1 {
         // Torn.
         file.truncate(file.len().saturating_sub(usize::from(choice >> 4)));
     }
